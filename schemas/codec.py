@@ -1,0 +1,138 @@
+"""Events to and from bytes in the Confluent wire format, through the registry."""
+
+import json
+import math
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+from fastavro.schema import SchemaParseException
+
+from schemas.events import Contribution, Event, HorizonError, Measurements, Reading
+from schemas.topics import TOPIC_OF, TOPICS
+from schemas.wire import Record, headers_of, key_of, timestamp_of
+
+EARLIEST = 631_152_000_000  # 1990-01-01, ms: no reading is older
+LATEST = 4_102_444_800_000  # 2100-01-01, ms: nor younger
+_HEADER = 5  # magic byte and schema id
+_NESTED = {
+    "errors": lambda rows: tuple(HorizonError(**row) for row in rows),
+    "contributions": lambda rows: tuple(_typed(Contribution, row) for row in rows),
+    "forecast": lambda row: Measurements(**row),
+    "persistence": lambda row: Measurements(**row),
+    "actual": lambda row: row and Measurements(**row),
+    "error": lambda row: row and Measurements(**row),
+}
+
+
+class UndecodableRecord(ValueError):
+    """The bytes are not an event of this topic."""
+
+
+class NotAvroError(UndecodableRecord):
+    """The value does not begin with the Confluent header."""
+
+
+class UnknownSchemaError(UndecodableRecord):
+    """The registry has no schema of that id."""
+
+
+class TruncatedRecordError(UndecodableRecord):
+    """The value ends early, or is not what its schema says."""
+
+
+class InvalidEventError(UndecodableRecord):
+    """The event breaks a promise that Avro cannot express."""
+
+
+class Codec:
+    """The one serializer/deserializer pair of the project.
+
+    Schemas are registered by ``schemas.registry`` before anything runs; the codec only looks them up. Errors of the
+    registry itself (it is down, it refuses) pass through: they are not the record's fault.
+    """
+
+    def __init__(self, registry_url: str) -> None:
+        self._client = SchemaRegistryClient({"url": registry_url})
+        self._serializers: dict[str, AvroSerializer] = {}
+        self._deserializers: dict[str, AvroDeserializer] = {}
+
+    def encode(self, event: Event) -> Record:
+        """The record to write for ``event``."""
+        topic = TOPIC_OF[type(event)]
+        serializer = self._serializers.get(topic)
+        if serializer is None:
+            options = {"auto.register.schemas": False, "use.latest.version": True}
+            serializer = AvroSerializer(self._client, json.dumps(TOPICS[topic].schema), conf=options)
+            self._serializers[topic] = serializer
+        value = serializer(_plain(event), SerializationContext(topic, MessageField.VALUE))
+        return Record(topic, key_of(event), value, headers_of(event), timestamp_of(event))
+
+    def decode(self, topic: str, value: bytes | None, key: bytes | None = None) -> Event:
+        """The event in ``value``; with ``key``, also checks that the record is keyed as the topic demands.
+
+        Raises:
+            UndecodableRecord: one of its subclasses, saying what is wrong with the record.
+        """
+        if value is None or len(value) <= _HEADER or value[0] != 0:
+            raise NotAvroError(f"value of {len(value or b'')} bytes lacks the magic byte and schema id")
+        deserializer = self._deserializers.get(topic)
+        if deserializer is None:
+            deserializer = AvroDeserializer(self._client, json.dumps(TOPICS[topic].schema))
+            self._deserializers[topic] = deserializer
+        try:
+            row = deserializer(value, SerializationContext(topic, MessageField.VALUE))
+        except SchemaRegistryError as error:
+            if error.http_status_code != 404:
+                raise
+            raise UnknownSchemaError(f"schema id {int.from_bytes(value[1:_HEADER])} is not in the registry") from error
+        except (SerializationError, SchemaParseException, EOFError, ValueError, IndexError, OverflowError) as error:
+            raise TruncatedRecordError(f"not a {topic} event: {type(error).__name__}: {error}") from error
+        event = _typed(TOPICS[topic].event, row)
+        check(event)
+        if key is not None and key != key_of(event):
+            raise InvalidEventError(f"record key {key!r} is not the event's {key_of(event)!r}")
+        return event
+
+
+def check(event: Event) -> None:
+    """Hold a reading against what its schema cannot say: finite measurements, a possible moment.
+
+    Raises:
+        InvalidEventError: naming the field and its value.
+    """
+    if not isinstance(event, Reading):
+        return
+    if not EARLIEST <= event.event_time < LATEST:
+        raise InvalidEventError(f"event_time {event.event_time} ms lies outside 1990..2099")
+    for name in Measurements._fields:
+        value = getattr(event, name)
+        if value is not None and not math.isfinite(value):
+            raise InvalidEventError(f"{name} is {value}")
+
+
+def _plain(value: Any) -> Any:
+    """Events as the dicts and lists that fastavro writes."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(field) for name, field in zip(value._fields, value, strict=True)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _typed(kind: type, row: dict[str, Any]) -> Any:
+    """A decoded Avro record as ``kind``: moments to ms, nested records to their classes."""
+    for name, value in row.items():
+        if isinstance(value, datetime):
+            row[name] = milliseconds(value)
+        elif name in _NESTED:
+            row[name] = _NESTED[name](value)
+    return kind(**row)
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as ms since 1970 UTC, exactly."""
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000

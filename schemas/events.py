@@ -1,0 +1,138 @@
+"""Typed events, one class per record schema in this folder.
+
+Every moment is an ``int``: milliseconds since 1970-01-01 UTC, event time. Every measurement is a ``float`` in the
+unit of its sensor (°C, %RH, lux, V) or ``None`` where there is none. ``tests/unit/test_schemas.py`` holds each class
+against its ``.avsc``.
+"""
+
+from typing import NamedTuple
+
+SENSORS = ("temperature", "humidity", "light", "voltage")
+
+
+class Measurements(NamedTuple):
+    """One value per sensor: °C, %RH, lux, V."""
+
+    temperature: float | None = None
+    humidity: float | None = None
+    light: float | None = None
+    voltage: float | None = None
+
+
+class Reading(NamedTuple):
+    """What a device measured at one moment (topic ``iot_stream``)."""
+
+    device_id: str
+    event_time: int
+    epoch: int | None
+    temperature: float | None
+    humidity: float | None
+    light: float | None
+    voltage: float | None
+    dataset: str
+    lap: int = 0
+    position: int = -1
+
+
+class HorizonError(NamedTuple):
+    """Prequential error of one sensor at one horizon (ms), in the sensor's unit, beside persistence's."""
+
+    sensor: str
+    horizon_ms: int
+    count: int
+    mae: float
+    persistence_mae: float
+
+
+class LocalUpdate(NamedTuple):
+    """What one device had learned up to a moment (topic ``local_updates``)."""
+
+    update_id: str
+    device_id: str
+    sequence: int
+    event_time: int
+    base_version: int
+    adopted_at: int | None
+    architecture: str
+    weights: bytes
+    example_count: int
+    reading_partition: int
+    first_offset: int
+    last_offset: int
+    errors: tuple[HorizonError, ...]
+    dataset: str
+
+
+class Contribution(NamedTuple):
+    """One update in a window's decision: where it lies on the log and what became of it."""
+
+    update_id: str
+    device_id: str
+    partition: int
+    offset: int
+    event_time: int
+    base_version: int
+    staleness: int
+    example_count: int
+    coefficient: float
+    outcome: str
+    reason: str | None = None
+
+
+class GlobalModel(NamedTuple):
+    """One version of the fleet's model (topic ``global_models``)."""
+
+    model: str
+    version: int
+    parent_version: int
+    window_start: int
+    window_end: int
+    strategy: str
+    strategy_parameters: dict[str, float]
+    architecture: str
+    weights: bytes
+    contributions: tuple[Contribution, ...]
+    example_count: int
+    errors: tuple[HorizonError, ...]
+    promotion: str
+    resume_offsets: dict[str, int]
+    dataset: str
+
+
+class Prediction(NamedTuple):
+    """A forecast, and under the same id the forecast scored (topic ``predictions``)."""
+
+    prediction_id: str
+    source: str
+    device_id: str
+    model_version: int
+    made_at: int
+    target_at: int
+    horizon_ms: int
+    forecast: Measurements
+    persistence: Measurements
+    actual: Measurements | None
+    error: Measurements | None
+    anomaly_score: float | None
+    anomaly: bool | None
+    reading_partition: int
+    reading_offset: int
+    dataset: str
+
+
+class DeadLetter(NamedTuple):
+    """What a stage could not digest (topic ``dead_letters``)."""
+
+    letter_id: str
+    stage: str
+    origin_topic: str
+    origin_partition: int
+    origin_offset: int
+    origin_key: bytes | None
+    origin_timestamp: int | None
+    error_class: str
+    error_message: str
+    original: bytes
+
+
+Event = Reading | LocalUpdate | GlobalModel | Prediction | DeadLetter

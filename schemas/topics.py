@@ -1,0 +1,50 @@
+"""What each topic is: its event, its partitions, its configuration."""
+
+import json
+from importlib import resources
+from typing import Any, NamedTuple
+
+from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, Prediction, Reading
+
+PARTITIONS = 4
+FOREVER = {
+    # Records carry event time; Kafka's default retention would delete the readings of 2004 within minutes.
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "cleanup.policy": "delete",
+    # A replay passes years of event time in hours: neither roll segments for it nor refuse moments to come.
+    "segment.ms": str(10 * 365 * 24 * 3600 * 1000),
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+}
+
+
+class TopicSpec(NamedTuple):
+    """One topic of the log."""
+
+    name: str
+    event: type[Event]
+    partitions: int = PARTITIONS
+    config: dict[str, str] = FOREVER
+
+    @property
+    def subject(self) -> str:
+        """The registry's subject for the values of this topic."""
+        return f"{self.name}-value"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The Avro record schema, as JSON."""
+        return json.loads(resources.files("schemas").joinpath(f"{self.name}.avsc").read_text("utf-8"))
+
+
+TOPICS = {
+    spec.name: spec
+    for spec in (
+        TopicSpec("iot_stream", Reading),
+        TopicSpec("local_updates", LocalUpdate),
+        TopicSpec("global_models", GlobalModel),
+        TopicSpec("predictions", Prediction),
+        TopicSpec("dead_letters", DeadLetter),
+    )
+}
+TOPIC_OF: dict[type, str] = {spec.event: spec.name for spec in TOPICS.values()}

@@ -1,0 +1,106 @@
+"""Records as they lie on the log: key, value, headers, timestamp. No serialization here, only what goes where."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, Prediction, Reading
+
+Headers = list[tuple[str, bytes]]
+
+
+class Record(NamedTuple):
+    """One Kafka record to be written. ``timestamp`` in ms, event time wherever the event has one."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+    timestamp: int
+
+
+class Origin(NamedTuple):
+    """Where a record that was read lies on the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None = None
+    timestamp: int | None = None
+
+
+def key_of(event: Event) -> bytes:
+    """The record key: the device, the model's name, or the key of what became a dead letter."""
+    match event:
+        case GlobalModel():
+            return event.model.encode()
+        case DeadLetter():
+            return event.origin_key or event.letter_id.encode()
+        case _:
+            return event.device_id.encode()
+
+
+def timestamp_of(event: Event) -> int:
+    """The record timestamp, ms: when the event happened in event time."""
+    match event:
+        case GlobalModel():
+            return event.window_end
+        case Prediction():
+            return event.made_at if event.actual is None else event.target_at
+        case DeadLetter():
+            return max(event.origin_timestamp or 0, 0)
+        case _:
+            return event.event_time
+
+
+def headers_of(event: Event) -> Headers:
+    """What a person wants to read with plain ``kcat -f '%k %h'``, as text."""
+    match event:
+        case Reading():
+            return []
+        case LocalUpdate():
+            shown = {"sequence": event.sequence, "base_version": event.base_version, "examples": event.example_count}
+        case GlobalModel():
+            shown = {
+                "version": event.version,
+                "window": f"{iso(event.window_start)}/{iso(event.window_end)}",
+                "strategy": event.strategy,
+                "contributors": sum(c.outcome == "accepted" for c in event.contributions),
+                "error": error_summary(event),
+                "promotion": event.promotion,
+            }
+        case Prediction():
+            shown = {"source": event.source, "model_version": event.model_version}
+        case DeadLetter():
+            shown = {"stage": event.stage, "error": f"{event.error_class}: {event.error_message}"[:200]}
+    return [(name, str(value).encode()) for name, value in shown.items()]
+
+
+def error_summary(model: GlobalModel) -> str:
+    """The contributors' temperature error over persistence's at the shortest horizon they report, or ``none``."""
+    scored = [e for e in model.errors if e.sensor == "temperature" and e.count and e.persistence_mae > 0]
+    if not scored:
+        return "none"
+    shortest = min(scored, key=lambda e: e.horizon_ms)
+    minutes = shortest.horizon_ms // 60_000
+    return f"temperature@{minutes}min {shortest.mae:.3f}°C = {shortest.mae / shortest.persistence_mae:.2f}*persistence"
+
+
+def dead_letter(stage: str, origin: Origin, original: bytes, error: Exception) -> DeadLetter:
+    """The letter for a record that ``stage`` could not digest; the same record gives the same letter."""
+    return DeadLetter(
+        letter_id=f"{stage}/{origin.topic}/{origin.partition}/{origin.offset}",
+        stage=stage,
+        origin_topic=origin.topic,
+        origin_partition=origin.partition,
+        origin_offset=origin.offset,
+        origin_key=origin.key,
+        origin_timestamp=origin.timestamp,
+        error_class=type(error).__name__,
+        error_message=str(error),
+        original=original,
+    )
+
+
+def iso(moment: int) -> str:
+    """A moment in ms since 1970 as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(moment / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
