@@ -65,7 +65,7 @@ class Codec:
         topic = TOPIC_OF[type(event)]
         serializer = self._serializers.get(topic)
         if serializer is None:
-            options = {"auto.register.schemas": False, "use.latest.version": True}
+            options = {"auto.register.schemas": False}
             serializer = AvroSerializer(self._client, json.dumps(TOPICS[topic].schema), conf=options)
             self._serializers[topic] = serializer
         value = serializer(_plain(event), SerializationContext(topic, MessageField.VALUE))

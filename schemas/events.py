@@ -39,7 +39,7 @@ class HorizonError(NamedTuple):
 
     sensor: str
     horizon_ms: int
-    count: int
+    count: int  # type: ignore[assignment]  # the schema's word, though tuples have a method of that name
     mae: float
     persistence_mae: float
 

@@ -2,12 +2,12 @@
 
 import json
 
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, ServerConfig
+from confluent_kafka.schema_registry import ConfigCompatibilityLevel, Schema, SchemaRegistryClient, ServerConfig
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from schemas.topics import TopicSpec
 
-COMPATIBILITY = "FULL_TRANSITIVE"
+COMPATIBILITY = ConfigCompatibilityLevel.FULL_TRANSITIVE
 
 
 class BreakingChangeError(ValueError):
@@ -24,9 +24,9 @@ def register(client: SchemaRegistryClient, spec: TopicSpec) -> int:
     try:
         return client.register_schema(spec.subject, Schema(json.dumps(spec.schema), "AVRO"))
     except SchemaRegistryError as error:
-        if error.http_status_code in (409, 422):
+        if error.http_status_code == 409:
             raise BreakingChangeError(
-                f"schemas/{spec.name}.avsc breaks {COMPATIBILITY} compatibility with what is registered as "
+                f"schemas/{spec.name}.avsc breaks {COMPATIBILITY.value} compatibility with what is registered as "
                 f"{spec.subject}: {error.error_message}"
             ) from error
         raise

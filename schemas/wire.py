@@ -54,6 +54,7 @@ def timestamp_of(event: Event) -> int:
 
 def headers_of(event: Event) -> Headers:
     """What a person wants to read with plain ``kcat -f '%k %h'``, as text."""
+    shown: dict[str, object]
     match event:
         case Reading():
             return []

@@ -1,0 +1,57 @@
+"""What a forecaster is: the numbers that training, evaluation and replay must share."""
+
+from typing import NamedTuple
+
+SENSORS = ("temperature", "humidity", "light", "voltage")
+SCALES = (1.0, 2.0, 100.0, 0.02)
+"""A usual half-hour move of each sensor (°C, %RH, lux, V): fixed, so that every device's weights mean the same."""
+LEVELS = (20.0, 40.0, 300.0, 2.6)
+"""A usual value of each sensor (°C, %RH, lux, V), subtracted from the level feature."""
+DAY_MS = 86_400_000
+
+
+class Config(NamedTuple):
+    """Settings of the learning core; hashable, a static argument of every jitted function.
+
+    Attributes:
+        bin_ms: length of a bin of event time, ms; divides a day.
+        horizons: how far ahead to forecast, in bins, ascending.
+        width: units in each of the two hidden layers.
+        learning_rate: of Adam.
+        huber_delta: where the loss turns linear, in scaled units.
+        replays: examples from the device's own past in each gradient step.
+        memory: how many past examples a device keeps.
+        blend: share of a newer global model in a device that adopts it.
+        update_bins: bins of event time between two updates of a device.
+        adoption_delay_ms: event time between the end of a window and the adoption of its model.
+        anomaly_threshold: score from which a reading counts as an anomaly.
+        seed: of the common initial weights and of every draw.
+    """
+
+    bin_ms: int = 300_000
+    horizons: tuple[int, ...] = (6, 12, 24)
+    width: int = 24
+    learning_rate: float = 5e-4
+    huber_delta: float = 0.2
+    replays: int = 8
+    memory: int = 512
+    blend: float = 0.3
+    update_bins: int = 2
+    adoption_delay_ms: int = 1_800_000
+    anomaly_threshold: float = 6.0
+    seed: int = 0
+
+    @property
+    def span(self) -> int:
+        """Bins that must be remembered: from the newest back to the longest horizon."""
+        return self.horizons[-1] + 1
+
+    @property
+    def outputs(self) -> tuple[int, int]:
+        """Shape of a forecast: horizons, sensors."""
+        return len(self.horizons), len(SENSORS)
+
+    @property
+    def horizons_ms(self) -> tuple[int, ...]:
+        """The horizons in ms."""
+        return tuple(bins * self.bin_ms for bins in self.horizons)

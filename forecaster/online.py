@@ -1,0 +1,184 @@
+"""One device learning from its own stream: forecast first, learn when the label has come."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from forecaster import anomaly, features
+from forecaster.config import SCALES, Config
+from forecaster.features import FEATURES, History
+from forecaster.network import Params, forecast, initial, moves
+
+
+class Pending(NamedTuple):
+    """What was said at each of the last ``span`` bins, newest first, until it can be scored.
+
+    Attributes:
+        features: float32 [span, FEATURES]
+        levels: float32 [span, sensors], NaN where the bin is missing.
+        forecasts: float32 [span, horizons, sensors]
+        versions: int32 [span], the global model each forecast stood on.
+    """
+
+    features: jax.Array
+    levels: jax.Array
+    forecasts: jax.Array
+    versions: jax.Array
+
+
+class Memory(NamedTuple):
+    """The newest ``memory`` labelled examples, a ring.
+
+    Attributes:
+        features: float32 [memory, FEATURES]
+        targets: float32 [memory, horizons, sensors], moves in units of ``SCALES``, NaN where there is no label.
+        stored: int32 [], examples ever put in.
+    """
+
+    features: jax.Array
+    targets: jax.Array
+    stored: jax.Array
+
+
+class Learner(NamedTuple):
+    """Everything one device's learning needs to go on."""
+
+    params: Params
+    optimizer: Any
+    history: History
+    pending: Pending
+    memory: Memory
+    usual: anomaly.Usual
+
+
+class Outputs(NamedTuple):
+    """What one bin brought; all float32 unless said, NaN where there is none.
+
+    Attributes:
+        forecast: [horizons, sensors], made at this bin.
+        level: [sensors], this bin: persistence's forecast.
+        scored: [horizons, sensors], the forecasts that this bin is the target of.
+        scored_level: [horizons, sensors], persistence's for the same.
+        scored_version: int32 [horizons], the global models those forecasts stood on.
+        anomaly_score: [horizons]
+        examples: int32 [], labels learned from.
+    """
+
+    forecast: jax.Array
+    level: jax.Array
+    scored: jax.Array
+    scored_level: jax.Array
+    scored_version: jax.Array
+    anomaly_score: jax.Array
+    examples: jax.Array
+
+
+def optimizer(config: Config) -> optax.GradientTransformation:
+    """Adam, with the step's size bounded."""
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(config.learning_rate))
+
+
+def init(config: Config, params: Params | None = None) -> Learner:
+    """A device before its first bin, from the common initial weights or from ``params``."""
+    params = initial(config) if params is None else params
+    span, (horizons, sensors) = config.span, config.outputs
+    return Learner(
+        params=params,
+        optimizer=optimizer(config).init(params),
+        history=features.empty(config),
+        pending=Pending(
+            jnp.zeros((span, FEATURES)),
+            jnp.full((span, sensors), jnp.nan),
+            jnp.full((span, horizons, sensors), jnp.nan),
+            jnp.zeros(span, jnp.int32),
+        ),
+        memory=Memory(
+            jnp.zeros((config.memory, FEATURES)),
+            jnp.full((config.memory, horizons, sensors), jnp.nan),
+            jnp.int32(0),
+        ),
+        usual=anomaly.init(config),
+    )
+
+
+@partial(jax.jit, static_argnums=0)
+def update(
+    config: Config, learner: Learner, number: jax.Array, values: jax.Array, version: jax.Array
+) -> tuple[Learner, Outputs]:
+    """Take one closed bin: score what was forecast for it, learn from it, forecast from it.
+
+    Args:
+        config: static.
+        learner: the device's state.
+        number: int32 [], of the bin, counted since 1970; later than the one before.
+        values: float32 [sensors], NaN where missing; °C, %RH, lux, V.
+        version: int32 [], the global model the device stands on.
+    """
+    scales = jnp.asarray(SCALES)
+    horizons = jnp.asarray(config.horizons)
+    gap = features.gap(learner.history, number, config.span)
+    pending = Pending(*(features.shift(ring, gap) for ring in learner.pending))
+    history = features.advance(learner.history, number, values)
+
+    scored, scored_level = pending.forecasts[horizons, jnp.arange(len(config.horizons))], pending.levels[horizons]
+    usual, score = anomaly.update(learner.usual, scored - values)
+
+    # One example per horizon whose label this bin is, each with that horizon's target only.
+    own = jnp.eye(len(config.horizons), dtype=bool)[:, :, None]
+    targets = jnp.where(own, ((values - scored_level) / scales)[:, None, :], jnp.nan)
+    drawn = jax.random.randint(
+        jax.random.fold_in(jax.random.key(config.seed), number),
+        (config.replays,),
+        0,
+        jnp.clip(learner.memory.stored, 1, config.memory),
+    )
+    params, optimizer_state = _learn(
+        config,
+        learner,
+        jnp.concatenate([jnp.nan_to_num(pending.features[horizons]), learner.memory.features[drawn]]),
+        jnp.concatenate([targets, learner.memory.targets[drawn]]),
+    )
+    memory = _remember(config, learner.memory, pending, history)
+
+    vector = features.featurize(config, history)
+    ahead = forecast(config, params, vector, values)
+    pending = Pending(
+        pending.features.at[0].set(vector),
+        pending.levels.at[0].set(values),
+        pending.forecasts.at[0].set(ahead),
+        pending.versions.at[0].set(version),
+    )
+    examples = jnp.isfinite(targets).any(axis=(1, 2)).sum()
+    outputs = Outputs(ahead, values, scored, scored_level, pending.versions[horizons], score, examples)
+    return Learner(params, optimizer_state, history, pending, memory, usual), outputs
+
+
+def _learn(config: Config, learner: Learner, inputs: jax.Array, targets: jax.Array) -> tuple[Params, Any]:
+    """One step on the Huber loss (Huber 1964) over the labels that exist; none at all leaves everything as it is."""
+    known = jnp.isfinite(targets)
+
+    def loss(params: Params) -> jax.Array:
+        off = optax.huber_loss(moves(config, params, inputs), jnp.nan_to_num(targets), delta=config.huber_delta)
+        return jnp.where(known, off, 0).sum() / jnp.maximum(known.sum(), 1)
+
+    updates, state = optimizer(config).update(jax.grad(loss)(learner.params), learner.optimizer, learner.params)
+    stepped = (optax.apply_updates(learner.params, updates), state)
+    return jax.tree.map(lambda new, old: jnp.where(known.any(), new, old), stepped, (learner.params, learner.optimizer))
+
+
+def _remember(config: Config, memory: Memory, pending: Pending, history: History) -> Memory:
+    """Keep the example whose last label has just come, if it has any label."""
+    longest = config.horizons[-1]
+    ages = longest - jnp.asarray(config.horizons)
+    targets = (history.values[ages] - pending.levels[longest]) / jnp.asarray(SCALES)
+    labelled = jnp.isfinite(targets).any()
+    slot = memory.stored % config.memory
+    kept = Memory(
+        memory.features.at[slot].set(pending.features[longest]),
+        memory.targets.at[slot].set(targets),
+        memory.stored + 1,
+    )
+    return jax.tree.map(lambda new, old: jnp.where(labelled, new, old), kept, memory)

@@ -1,0 +1,1 @@
+"""Superset: how it is provisioned and served, how it reads MongoDB, and the dashboard it shows."""

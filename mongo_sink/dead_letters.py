@@ -1,0 +1,100 @@
+"""What becomes of records that cannot be digested: ``errors.tolerance`` and the dead letter queue."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from mongo_sink.config import ConnectorConfig
+from schemas.codec import Codec
+from schemas.wire import Origin, dead_letter
+
+LOG = logging.getLogger(__name__)
+STAGE = "mongo_sink"
+FLUSH_SECONDS = 1.0
+# Kafka's default limit is 1 MiB a record; a letter is a little larger than what it holds.
+LONGEST_ORIGINAL = 900_000
+
+Settled = Mapping[tuple[str, int], int]
+
+
+class DeadLetterReporter:
+    """One connector's errant records: counted, logged, and written to the dead letter topic if it has one.
+
+    Args:
+        settled: per topic and partition, the offset below which every letter is on the log already (a replay's).
+    """
+
+    def __init__(
+        self,
+        config: ConnectorConfig,
+        codec: Codec,
+        open_producer: Callable[[], Producer],
+        settled: Settled | None = None,
+    ) -> None:
+        self._config = config
+        self._codec = codec
+        self._open = open_producer
+        self._settled = settled or {}
+        self._producer: Producer | None = None
+        self._undelivered: list[KafkaError] = []
+        self.count = 0
+
+    def report(self, origin: Origin, value: bytes, error: Exception) -> None:
+        """Take one record.
+
+        Raises:
+            Exception: ``error`` itself, where ``errors.tolerance`` is ``none``.
+        """
+        if self._config.tolerance == "none":
+            raise error
+        self.count += 1
+        place = f"{origin.topic}/{origin.partition}/{origin.offset}"
+        topic = self._config.dead_letter_topic
+        if not topic or origin.topic == topic:
+            # A letter about a letter would come back as a record to be read, for ever.
+            LOG.error("%s: %s is passed over: %s", self._config.name, place, error)
+            return
+        if origin.offset < self._settled.get((origin.topic, origin.partition), 0):
+            return
+        LOG.warning("%s: %s is a dead letter: %s", self._config.name, place, error)
+        self._send(topic, origin, value, error)
+
+    def flush(self) -> None:
+        """Return when all letters are on the log.
+
+        Raises:
+            KafkaException: one could not be delivered.
+        """
+        if self._producer is None:
+            return
+        while self._producer.flush(FLUSH_SECONDS) and not self._undelivered:
+            LOG.warning("%s: waiting for Kafka to take dead letters", self._config.name)
+        if self._undelivered:
+            raise KafkaException(self._undelivered[0])
+
+    def _send(self, topic: str, origin: Origin, value: bytes, error: Exception) -> None:
+        letter = dead_letter(STAGE, origin, value, error)
+        if len(value) > LONGEST_ORIGINAL:
+            note = f"{letter.error_message} (the original, {len(value)} bytes, is too long for a letter: see its place)"
+            letter = letter._replace(original=b"", error_message=note)
+        record = self._codec.encode(letter)
+        if self._producer is None:
+            self._producer = self._open()
+        args: dict[str, Any] = {
+            "headers": record.headers,
+            "timestamp": record.timestamp,
+            "on_delivery": self._delivered,
+        }
+        while True:
+            try:
+                self._producer.produce(topic, record.value, record.key, **args)
+            except BufferError:  # a flood of them: let the queue drain
+                self.flush()
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            self._undelivered.append(error)

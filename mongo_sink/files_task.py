@@ -1,0 +1,85 @@
+"""The task that keeps a folder of model files: the newest of every device, every version of the global model."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mongo_sink.config import ModelFilesConfig
+from mongo_sink.model_files import NotAModelError, content_of, path_of, read_metadata, sync, write_atomically
+from mongo_sink.task import Properties, SinkRecord, SinkTaskContext
+from schemas.events import GlobalModel, LocalUpdate
+
+LOG = logging.getLogger(__name__)
+FOLDERS = ("local", "global")
+
+
+class ModelFileSinkTask:
+    """``local/<device_id>.safetensors`` and ``global/v000042.safetensors`` below ``models.directory``."""
+
+    def __init__(self, context: SinkTaskContext) -> None:
+        self._context = context
+        self._held: dict[Path, int] = {}  # what each file holds, where it was looked up already
+
+    def start(self, config: Properties) -> None:
+        """Make the folders; remove the drafts that a crash left."""
+        self._root = ModelFilesConfig.of(config).directory
+        for name in FOLDERS:
+            folder = self._root / name
+            folder.mkdir(parents=True, exist_ok=True)
+            for draft in folder.glob(".*.tmp"):
+                draft.unlink()
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        """Write the files that the batch makes newer."""
+        for record in newest_first(records):
+            try:
+                self._write(record)
+            except NotAModelError as error:
+                self._context.report(record.origin, record.value, error)
+
+    def flush(self) -> None:
+        """Make the renames durable."""
+        for name in FOLDERS:
+            sync(self._root / name)
+
+    def stop(self) -> None:
+        """Nothing is open."""
+
+    def _write(self, record: SinkRecord) -> None:
+        event = _model(record)
+        path = self._root / path_of(event)
+        held = self._rank_held(path)
+        if held is not None and rank_of(event) <= held:
+            return
+        write_atomically(path, content_of(event))
+        self._held[path] = rank_of(event)
+
+    def _rank_held(self, path: Path) -> int | None:
+        if path not in self._held:
+            try:
+                metadata = read_metadata(path)
+            except NotAModelError as error:
+                LOG.warning("%s; it is written anew", error)
+                metadata = None
+            if metadata is None:
+                return None
+            self._held[path] = int(metadata.get("sequence", 1))
+        return self._held[path]
+
+
+def rank_of(event: LocalUpdate | GlobalModel) -> int:
+    """How new a file with this event is among those of its path; the greatest stays, among equals the first."""
+    return event.sequence if isinstance(event, LocalUpdate) else 1
+
+
+def newest_first(records: Iterable[SinkRecord]) -> list[SinkRecord]:
+    """The order in which each file is written once: others of its path come later and are passed over, unless the
+    first was no model.
+    """
+    return sorted(records, key=lambda record: (-rank_of(_model(record)), record.origin[:3]))
+
+
+def _model(record: SinkRecord) -> LocalUpdate | GlobalModel:
+    if not isinstance(record.event, LocalUpdate | GlobalModel):
+        raise TypeError(f"{record.origin.topic} carries {type(record.event).__name__}, which is no model")
+    return record.event

@@ -1,0 +1,128 @@
+"""A view deleted and rebuilt from the log, by the tasks that keep it."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from threading import Event as Signal
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from mongo_sink import views
+from mongo_sink.config import ConnectorConfig
+from mongo_sink.progress import progress
+from mongo_sink.task import Properties, StoppedWaitingError
+from mongo_sink.worker import Worker, consumer_settings
+
+LOG = logging.getLogger(__name__)
+ANSWER_SECONDS = 30.0
+SESSION_SECONDS = 15.0  # a killed sink's session ends within 10
+
+
+class SinkRunningError(RuntimeError):
+    """The sink that keeps the view is running: the two would write into each other's work."""
+
+
+class Span(NamedTuple):
+    """What of a partition is to be read: ``start`` up to but not with ``end``; ``committed`` is where the sink was."""
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    committed: int
+
+
+def replay(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> None:
+    """Rebuild what the connectors keep.
+
+    1. make sure that nobody runs in the connectors' groups;
+    2. note the ends of their topics;
+    3. commit the beginnings: from here on an interruption leaves a sink that rebuilds the view by itself;
+    4. delete the view;
+    5. read up to the ends, committing batch by batch as the sink does.
+
+    Raises:
+        SinkRunningError: a group has members.
+        StoppedWaitingError: told to stop before the ends were reached.
+    """
+    for properties in connectors:
+        _wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
+    spans = [spans_of(properties, bootstrap) for properties in connectors]
+    total = sum(span.end - span.start for each in spans for span in each)
+    with progress("replay", total) as advance:
+        for properties, own in zip(connectors, spans, strict=True):
+            settled = {(span.topic, span.partition): span.committed for span in own}
+            worker = Worker(properties, bootstrap, registry, stopping, settled=settled, eof=True)
+            beginnings = [TopicPartition(span.topic, span.partition, span.start) for span in own]
+            if beginnings:  # none where the topic is not there yet
+                worker.consumer.commit(offsets=beginnings, asynchronous=False)
+            views.clear(properties)
+            worker.open()
+            try:
+                for read in _batches(worker, own, stopping):
+                    advance(worker.name, read)
+            finally:
+                worker.close()
+
+
+def spans_of(properties: Properties, bootstrap: str) -> list[Span]:
+    """The whole of the connector's topics as they are now.
+
+    Raises:
+        KafkaException: Kafka does not answer.
+    """
+    config = ConnectorConfig.of(properties)
+    consumer = Consumer(consumer_settings(bootstrap, config.group))
+    try:
+        found = []
+        for topic in config.topics:
+            described = consumer.list_topics(topic, ANSWER_SECONDS).topics[topic]
+            places = [TopicPartition(topic, partition) for partition in described.partitions]
+            for place in consumer.committed(places, ANSWER_SECONDS) if places else []:
+                start, end = consumer.get_watermark_offsets(TopicPartition(topic, place.partition), ANSWER_SECONDS)
+                found.append(Span(topic, place.partition, start, end, max(place.offset, 0)))
+        return found
+    finally:
+        consumer.close()
+
+
+def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal) -> Iterator[int]:
+    """Deliver and commit the spans; yields how many records each batch was."""
+    left = {(span.topic, span.partition): span.end for span in spans if span.end > span.start}
+    worker.consumer.assign([TopicPartition(s.topic, s.partition, s.start) for s in spans if s.end > s.start])
+    while left:
+        if stopping.is_set():
+            raise StoppedWaitingError("stopped; the sink will rebuild the rest when it is started")
+        polled = worker.poll()
+        messages = [message for message in polled if message.offset() < left.get(_place(message), 0)]
+        if messages:
+            worker.deliver(messages)
+            worker.commit(messages)
+            yield len(messages)
+        # The last offset of a span need not be a record: a transaction's marker has one too. Then the end tells.
+        reached = worker.ends | {_place(message): message.offset() + 1 for message in polled}
+        for place in [place for place, end in left.items() if reached.get(place, 0) >= end]:
+            del left[place]
+            worker.consumer.incremental_unassign([TopicPartition(*place)])
+
+
+def _place(message: Message) -> tuple[str, int]:
+    return message.topic(), message.partition()
+
+
+def _wait_until_empty(bootstrap: str, group: str) -> None:
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+
+    def look() -> None:
+        described = admin.describe_consumer_groups([group])[group].result(ANSWER_SECONDS)
+        if described.members:
+            raise SinkRunningError(f"{group} has {len(described.members)} member(s): stop the sink first")
+
+    Retrying(
+        retry=retry_if_exception_type(SinkRunningError),
+        stop=stop_after_delay(SESSION_SECONDS),
+        wait=wait_fixed(1),
+        reraise=True,
+    )(look)

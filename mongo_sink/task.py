@@ -1,0 +1,49 @@
+"""What a sink task is, in the terms of Kafka Connect."""
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event as Signal
+from typing import NamedTuple, Protocol
+
+from schemas.events import Event
+from schemas.wire import Origin
+
+Properties = Mapping[str, str | int]
+
+
+class SinkRecord(NamedTuple):
+    """A record and the event decoded from it."""
+
+    origin: Origin
+    value: bytes
+    event: Event
+
+
+class SinkTaskContext(NamedTuple):
+    """What the worker lends a task.
+
+    ``report(origin, value, error)`` takes the records that the task cannot digest (Connect's errant record reporter);
+    it raises the error where ``errors.tolerance`` is ``none``. ``stopping`` is set when waiting for a server must end.
+    """
+
+    report: Callable[[Origin, bytes, Exception], None]
+    stopping: Signal
+
+
+class SinkTask(Protocol):
+    """Writes records somewhere; writing them again, or in smaller batches, changes nothing."""
+
+    def start(self, config: Properties) -> None:
+        """Open what the connector's properties name."""
+
+    def put(self, records: Sequence[SinkRecord]) -> None:
+        """Take a batch; may hold it back until ``flush``."""
+
+    def flush(self) -> None:
+        """Return when everything ``put`` took would survive a crash: offsets are committed next."""
+
+    def stop(self) -> None:
+        """Close what ``start`` opened."""
+
+
+class StoppedWaitingError(Exception):
+    """The sink was told to stop while a server was away; nothing of the batch counts as written."""
