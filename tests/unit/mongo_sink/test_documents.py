@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import bson
 import pytest
-from sink_events import ROOM, document, global_model, letter, prediction, reading, update, weights
+from tests.unit.mongo_sink.sink_events import ROOM, document, global_model, letter, prediction, reading, update, weights
 
 from mongo_sink.documents import position_of
 from mongo_sink.ids import ID_STRATEGIES

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sink_events import document, global_model, prediction, update
+from tests.unit.mongo_sink.sink_events import document, global_model, prediction, update
 
 from mongo_sink.write_models import WRITE_MODELS, Complete, Insert, Replace
 

@@ -6,7 +6,7 @@ import pytest
 from bson import encode
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge
-from sink_events import document, prediction, reading, record, update
+from tests.unit.mongo_sink.sink_events import document, prediction, reading, record, update
 
 from mongo_sink.config import MongoConfig
 from mongo_sink.mongo_task import MongoSinkTask
