@@ -8,6 +8,7 @@ from threading import Event as Signal
 from typing import Any
 
 import click
+from pymongo.errors import PyMongoError
 
 from mongo_sink import config, views
 from mongo_sink.replay import SinkRunningError
@@ -59,14 +60,16 @@ def run(bootstrap: str, registry: str, **options: Any) -> None:
 @REGISTRY
 @connector_options
 @VIEW
-def replay(bootstrap: str, registry: str, view: str, **options: Any) -> None:
+@click.option("--digest/--no-digest", default=True, help="Print the view's digests at the end: reads it all once.")
+def replay(bootstrap: str, registry: str, view: str, digest: bool, **options: Any) -> None:
     """Delete a view and rebuild it from the log; the sink must not be running, and goes on from there."""
     connectors = views.of_view(_connectors(**options), view)
     try:
         replay_views(connectors, bootstrap, registry, _stopping())
     except (SinkRunningError, StoppedWaitingError) as error:
         raise click.ClickException(str(error)) from error
-    _show(connectors)
+    if digest:
+        _show(connectors)
 
 
 @main.command()
@@ -90,9 +93,12 @@ def _connectors(uri: str | None, database: str | None, models: Path | None, conf
 
 
 def _show(connectors: list[Properties]) -> None:
-    for properties in connectors:
-        for name, (count, sha256) in views.digests(properties).items():
-            click.echo(f"{name} {count} {sha256}")
+    try:
+        for properties in connectors:
+            for name, (count, sha256) in views.digests(properties).items():
+                click.echo(f"{name} {count} {sha256}")
+    except PyMongoError as error:
+        raise click.ClickException(f"MongoDB: {error}") from error
 
 
 def _stopping() -> Signal:

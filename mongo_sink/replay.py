@@ -13,7 +13,9 @@ from mongo_sink import views
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.progress import progress
 from mongo_sink.task import Properties, StoppedWaitingError
+from mongo_sink.waiting import waiting
 from mongo_sink.worker import Worker, consumer_settings
+from mongo_sink.writes import TRANSIENT
 
 LOG = logging.getLogger(__name__)
 ANSWER_SECONDS = 30.0
@@ -58,7 +60,7 @@ def replay(connectors: Sequence[Properties], bootstrap: str, registry: str, stop
             beginnings = [TopicPartition(span.topic, span.partition, span.start) for span in own]
             if beginnings:  # none where the topic is not there yet
                 worker.consumer.commit(offsets=beginnings, asynchronous=False)
-            views.clear(properties)
+            waiting("MongoDB", TRANSIENT, stopping)(views.clear, properties)
             worker.open()
             try:
                 for read in _batches(worker, own, stopping):

@@ -22,8 +22,11 @@ def clear(properties: Properties) -> None:
     match _typed(properties):
         case MongoConfig() as config:
             with connect(config.uri) as client:
+                database = client[config.database]
+                there = database.list_collection_names()
                 for topic in config.by_topic.values():
-                    client[config.database].drop_collection(topic.collection)
+                    if topic.collection in there:
+                        database.drop_collection(topic.collection)
         case ModelFilesConfig() as config:
             for folder in FOLDERS:
                 for path in (config.directory / folder).glob("*.safetensors"):
