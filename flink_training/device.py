@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from flink_training.tally import Tally
@@ -90,8 +91,8 @@ def learn(
     end = (closed.number + 1) * config.bin_ms
     training = _adopted(config, training, closed, end, models)
     number, version = np.int32(closed.number), np.int32(training.version)
-    learner, outputs = online.update(config, training.learner, number, np.float32(closed.values), version)
-    outputs = Outputs(*(np.asarray(field) for field in outputs))
+    values = np.asarray(closed.values, np.float32)
+    learner, outputs = jax.device_get(online.update(config, training.learner, number, values, version))
     training = training._replace(learner=learner, tally=training.tally.add(outputs))
     events: list[LocalUpdate | Prediction] = []
     events += _predictions(config, training, closed, outputs, reading, partition)
