@@ -33,7 +33,7 @@ class Training(NamedTuple):
         adopted_at: end of the bin at which it was, ms.
         sequence: of the last update emitted.
         slot: update interval of the last bin, counted since 1970.
-        first_offset: of the first reading not yet behind an update.
+        first_offset: of the first reading not yet behind an update, -1 until its bin has closed.
     """
 
     learner: Learner
@@ -93,14 +93,15 @@ def learn(
     number, version = np.int32(closed.number), np.int32(training.version)
     values = np.asarray(closed.values, np.float32)
     learner, outputs = jax.device_get(online.update(config, training.learner, number, values, version))
-    training = training._replace(learner=learner, tally=training.tally.add(outputs))
+    first_offset = closed.first_offset if training.first_offset < 0 else training.first_offset
+    training = training._replace(learner=learner, tally=training.tally.add(outputs), first_offset=first_offset)
     events: list[LocalUpdate | Prediction] = []
     events += _predictions(config, training, closed, outputs, reading, partition)
     slot = (closed.number + 1) // config.update_bins
     if slot > training.slot and training.tally.labels:
         training = training._replace(sequence=training.sequence + 1)
         events.append(_update(config, training, closed, reading, partition))
-        training = training._replace(tally=Tally.empty(config), slot=slot, first_offset=closed.last_offset + 1)
+        training = training._replace(tally=Tally.empty(config), slot=slot, first_offset=-1)
     return training, events
 
 
@@ -113,7 +114,7 @@ def _adopted(
     fleet = None if version is None else models[version].params
     if training is None:
         slot = closed.number // config.update_bins
-        training = Training(online.init(config, fleet), Tally.empty(config), 0, None, 0, slot, closed.first_offset)
+        training = Training(online.init(config, fleet), Tally.empty(config), 0, None, 0, slot, -1)
     elif fleet is not None:
         blended = adoption.blend(config, training.learner.params, fleet)
         training = training._replace(learner=training.learner._replace(params=blended))

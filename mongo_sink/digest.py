@@ -20,7 +20,7 @@ class Digest(NamedTuple):
 def of_collection(collection: Any) -> Digest:
     """The digest of a MongoDB collection that nobody writes to, over the documents' BSON as it was written."""
     raw = collection.with_options(codec_options=collection.codec_options.with_options(document_class=RawBSONDocument))
-    return _of((str(document["_id"]), document.raw) for document in _pages(raw))
+    return _of((str(document["_id"]), bytes(document.raw)) for document in _pages(raw))
 
 
 def of_folder(folder: Path) -> Digest:

@@ -1,0 +1,1 @@
+"""How each server is installed, configured, started and watched."""

@@ -1,0 +1,78 @@
+"""Every address, path and knob, in one place: the environment (``FEDLOG_…``) over these defaults."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+
+
+class Settings(BaseSettings):
+    """Settings of one running system; two systems on a machine differ in ``home`` and ports."""
+
+    model_config = SettingsConfigDict(env_prefix="FEDLOG_", env_ignore_empty=True)
+
+    home: Path = Field(ROOT / "var", description="Where the servers keep data, logs and sockets.")
+    build: Path = Field(ROOT / "build", description="Where environments and jars are installed.")
+    data: str = Field("", description="Raw Intel Lab file, or `synthetic`; empty: download, else synthetic.")
+    cache: Path = Field(ROOT / "var" / "cache", description="Downloaded and prepared data sets.")
+    speed: str = Field("120", description="Event-seconds a second of the replay, or `max`.")
+    laps: int = Field(0, description="How often the data set is replayed; 0: for ever.")
+    parallelism: int = Field(2, description="Slots of the Flink job.")
+    window_minutes: int = Field(30, description="Length of an aggregation window, minutes of event time.")
+    checkpoint_seconds: int = Field(10, description="Between two checkpoints of the Flink job.")
+    trigger_seconds: int = Field(5, description="Between two micro-batches of the Spark evaluator.")
+    database: str = Field("fedlog", description="MongoDB database.")
+    mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")
+    java: str = Field("", description="A JDK's folder; empty: the `java` on the PATH.")
+
+    kafka_port: int = 9092
+    kafka_controller_port: int = 9093
+    registry_port: int = 8081
+    registry_management_port: int = 8085
+    mongo_port: int = 27017
+    flink_port: int = 8082
+    flink_rpc_port: int = 6123
+    aggregator_port: int = 6066
+    spark_port: int = 4040
+    superset_port: int = 8088
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's address."""
+        return f"{HOST}:{self.kafka_port}"
+
+    @property
+    def registry(self) -> str:
+        """The registry's Confluent API."""
+        return f"http://{HOST}:{self.registry_port}/apis/ccompat/v7"
+
+    @property
+    def mongo_uri(self) -> str:
+        """MongoDB's address."""
+        return self.mongo or f"mongodb://{HOST}:{self.mongo_port}"
+
+    @property
+    def flink(self) -> str:
+        """Flink's REST address."""
+        return f"http://{HOST}:{self.flink_port}"
+
+    @property
+    def models(self) -> Path:
+        """The model files' folder: in the repository for the default system, else in its home."""
+        return ROOT / "models" if self.home == ROOT / "var" else self.home / "models"
+
+    @property
+    def socket(self) -> Path:
+        """supervisord's socket."""
+        return self.home / "run" / "supervisor.sock"
+
+    def python(self, environment: str) -> str:
+        """The interpreter of one of the environments: ``core``, ``spark`` or ``superset``."""
+        return str(self.build / "env" / environment / "bin" / "python")
+
+    def exported(self) -> dict[str, str]:
+        """These settings as environment variables, for the processes we start."""
+        return {f"FEDLOG_{name.upper()}": str(value) for name, value in self.model_dump().items()}
