@@ -66,7 +66,7 @@ class Settings(BaseSettings):
 
     @property
     def socket(self) -> Path:
-        """supervisord's socket."""
+        """Supervisord's socket."""
         return self.home / "run" / "supervisor.sock"
 
     def python(self, environment: str) -> str:

@@ -27,7 +27,7 @@ MAX_IDS = 200_000
 """Lookups one query may need (some 20 s on the stand-in)."""
 
 _MILLISECOND = timedelta(milliseconds=1)
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # MongoDB's dates are read as naive UTC
+_EPOCH = datetime(1970, 1, 1)  # MongoDB's dates are read as naive UTC
 
 
 class TooMuchError(ValueError):

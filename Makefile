@@ -1,0 +1,83 @@
+# Fedlog's commands. `make help` lists them.
+SHELL  := bash
+PYTHON ?= python3.11
+BUILD  := $(or $(FEDLOG_BUILD),build)
+CORE   := $(BUILD)/env/core/bin/python
+UV     := $(BUILD)/bootstrap/bin/uv
+INFRA  := $(CORE) -m infra
+FORMAT ?= table
+POMS   := pom.xml $(wildcard infra/jvm/*/pom.xml)
+JAVAS  := $(shell find infra/jvm -name '*.java' -o -name '*.properties')
+
+# What can be said on the command line: make up DATA=… SPEED=…
+export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
+export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status logs models tail batch replay test check clean install preflight
+
+help: ## What can be done.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+up: install ## Start everything, wait until it is healthy, say where to look (DATA=file|synthetic SPEED=120|max).
+	@$(INFRA) up
+
+down: ## Stop everything; the data stays.
+	@$(INFRA) down
+
+status: ## What runs, what is on the log, what is in the views (FORMAT=json).
+	@$(INFRA) status --format $(FORMAT)
+
+logs: ## Follow the logs (SERVICE=name for one).
+	@$(INFRA) logs $(SERVICE)
+
+models: ## The versions of the global model, through kcat.
+	@$(INFRA) models
+
+tail: ## Decoded events of TOPIC=name as JSON lines (FOLLOW=no to stop at the end).
+	@$(INFRA) tail $(TOPIC) $(if $(filter no,$(FOLLOW)),--no-follow)
+
+batch: ## Evaluate the whole topic with the newest global model.
+	@$(INFRA) batch
+
+replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
+	@$(INFRA) replay
+
+test: install $(BUILD)/env/core/.dev ## Everything the project promises, on real servers.
+	@$(CORE) -m pytest $(ARGS)
+
+check: $(BUILD)/env/core/.dev ## Lint and types.
+	@$(CORE) -m ruff check .
+	@$(CORE) -m ruff format --check .
+	@$(CORE) -m mypy schemas forecaster producers flink_training aggregator_stream spark_analytics mongo_sink infra
+
+clean: ## Delete all data, the log included (YES=1: do not ask).
+	@if [ -x $(CORE) ]; then $(INFRA) clean $(if $(YES),--yes); else echo "Nothing is installed, so there is no data."; fi
+
+preflight:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) infra/preflight.py
+
+install: preflight $(BUILD)/env/core/.installed $(BUILD)/env/spark/.installed $(BUILD)/env/superset/.installed $(BUILD)/jars/.installed
+
+$(UV): requirements/bootstrap.txt
+	@echo "installing uv"
+	@$(PYTHON) -m venv $(BUILD)/bootstrap
+	@$(BUILD)/bootstrap/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+$(BUILD)/env/%/.installed: requirements/%.txt $(UV)
+	@echo "installing the $* environment"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) $(BUILD)/env/$*
+	@VIRTUAL_ENV=$(abspath $(BUILD))/env/$* $(UV) pip sync --require-hashes $<
+	@touch $@
+
+$(BUILD)/env/core/.dev: requirements/dev.txt $(BUILD)/env/core/.installed
+	@echo "installing what the checks need"
+	@VIRTUAL_ENV=$(abspath $(BUILD))/env/core $(UV) pip install --require-hashes -r $<
+	@touch $@
+
+$(BUILD)/jars/.installed: $(POMS) $(JAVAS)
+	@echo "fetching the servers' jars with Maven"
+	@mvn -B -ntp package -Dfedlog.jars=$(abspath $(BUILD))/jars | grep -E 'Building |BUILD|ERROR' ; exit $${PIPESTATUS[0]}
+	@touch $@

@@ -1,0 +1,202 @@
+"""The command line behind the Makefile."""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from infra import contracts as contracts_of
+from infra import ports, supervision
+from infra.launch import launch as launch_service
+from infra.services import folder, services, sink_arguments, spark_environment
+from infra.settings import Settings
+from infra.status import status as status_of
+from infra.topics import models as list_models
+from infra.topics import tail as tail_topic
+
+console = Console()
+
+
+@click.group()
+def main() -> None:
+    """Start, watch and stop a Fedlog system."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@main.command()
+@click.option("--timeout", default=600, show_default=True, help="Seconds to wait until all is healthy.")
+def up(timeout: int) -> None:
+    """Start everything and wait until it is healthy."""
+    settings = Settings()
+    if not supervision.alive(settings) and (sentences := ports.taken(settings)):
+        raise click.ClickException(" ".join(sentences))
+    if not supervision.start(settings):
+        console.print("Everything is as it should be already: nothing changed.")
+    _wait(settings, timeout)
+    _where(settings)
+
+
+def _wait(settings: Settings, timeout: int) -> None:
+    """Say what has become healthy, as it does."""
+    began, well = time.monotonic(), set[str]()
+    while True:
+        rows = status_of(settings)["services"]
+        for row in rows:
+            if row["state"] == "failed":
+                log = folder(settings, row["name"])
+                raise click.ClickException(f"{row['name']} gave up; its last words are in {log}.")
+            if row["state"] in ("healthy", "finished") and row["name"] not in well:
+                well.add(row["name"])
+                console.print(f"[green]✓[/] {row['name']} [dim]{row['address']}[/]", highlight=False)
+        missing = [row["name"] for row in rows if row["name"] not in well]
+        if not missing:
+            return
+        if time.monotonic() - began > timeout:
+            raise click.ClickException(f"{', '.join(missing)} not healthy after {timeout} s: see `make logs`.")
+        time.sleep(2)
+
+
+def _where(settings: Settings) -> None:
+    password = settings.home / "superset" / "admin_password"
+    console.print(
+        f"\nDashboards: http://127.0.0.1:{settings.superset_port} (admin, password in {password})\n"
+        f"Flink: {settings.flink}   Spark: http://127.0.0.1:{settings.spark_port}   Kafka: {settings.bootstrap}\n"
+        "Next: `make status`, `make models`, `make tail TOPIC=predictions`, `make logs`.",
+        highlight=False,
+    )
+
+
+@main.command()
+def down() -> None:
+    """Stop everything; the data stays."""
+    settings = Settings()
+    if not supervision.alive(settings):
+        console.print("Nothing is running.")
+        return
+    with console.status("stopping"):
+        supervision.stop(settings)
+    console.print("Stopped. The data stays; `make up` goes on from it.")
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def status(form: str) -> None:
+    """What runs, what is on the log, what is in the views."""
+    found = status_of(Settings())
+    if form == "json":
+        click.echo(json.dumps(found))
+        return
+    table = Table("service", "state", "address")
+    for row in found["services"]:
+        colour = {"healthy": "green", "finished": "green", "starting": "yellow"}.get(row["state"], "red")
+        table.add_row(row["name"], f"[{colour}]{row['state']}[/]", row["address"])
+    console.print(table)
+    counts = Table("topic or collection", "events or documents")
+    for name, topic in found["topics"].items():
+        counts.add_row(name, "unknown" if topic["events"] is None else f"{topic['events']:,}")
+    for name, documents in found["mongo"].items():
+        counts.add_row(f"mongo: {name}", "unknown" if documents is None else f"{documents:,}")
+    console.print(counts)
+    model = found["global_model"]
+    console.print(
+        f"Global model: version {model['version']}, window to {model['window_end']}" if model else "No model."
+    )
+
+
+@main.command()
+@click.argument("name", required=False)
+def logs(name: str | None) -> None:
+    """Follow the logs of one service, or of all."""
+    settings = Settings()
+    if name and name not in services(settings):
+        raise click.ClickException(f"no service {name}: there are {', '.join(services(settings))}")
+    paths = [str(folder(settings, service)) for service in ([name] if name else services(settings))]
+    subprocess.run(["tail", "-n", "40", "-F", *paths], check=False)
+
+
+@main.command()
+def models() -> None:
+    """The versions of the global model, from the headers on the log."""
+    list_models(Settings())
+
+
+@main.command()
+@click.argument("topic")
+@click.option("--follow/--no-follow", default=True, help="Wait for more at the end.")
+@click.option("--last", default=10, show_default=True, help="Events of each partition to begin with.")
+def tail(topic: str, follow: bool, last: int) -> None:
+    """Decoded events of a topic as JSON lines."""
+    tail_topic(Settings(), topic, follow, last)
+
+
+@main.command()
+def batch() -> None:
+    """Evaluate the whole topic with the newest global model."""
+    settings = Settings()
+    argv = [settings.python("spark"), "-m", "spark_analytics", "batch", "--bootstrap", settings.bootstrap]
+    argv += ["--registry", settings.registry, "--jars", str(settings.build / "jars" / "spark")]
+    sys.exit(subprocess.run(argv, env={**os.environ, **spark_environment(settings)}, check=False).returncode)
+
+
+@main.command()
+def replay() -> None:
+    """Drop the views and rebuild them from the topics."""
+    settings = Settings()
+    with _paused(settings, "sink"):
+        argv = [sys.executable, "-m", "mongo_sink", "replay", *sink_arguments(settings)]
+        code = subprocess.run(argv, check=False).returncode
+    sys.exit(code)
+
+
+@contextmanager
+def _paused(settings: Settings, name: str) -> Iterator[None]:
+    """Stop a service for as long as something else does its work."""
+    running = supervision.processes(settings).get(name, {}).get("statename") in ("RUNNING", "STARTING")
+    if running:
+        supervision.proxy(settings).stopProcess(name)
+    try:
+        yield
+    finally:
+        if running:
+            supervision.proxy(settings).startProcess(name, False)
+
+
+@main.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clean(yes: bool) -> None:
+    """Delete all data of the system: the log too."""
+    settings = Settings()
+    if supervision.alive(settings):
+        raise click.ClickException("The system is running: `make down` first.")
+    if not yes:
+        click.confirm(f"Delete {settings.home} and {settings.models}, the log included?", abort=True)
+    for path in (settings.home, settings.models):
+        shutil.rmtree(path, ignore_errors=not path.exists())
+    console.print("Deleted.")
+
+
+@main.command()
+@click.argument("name")
+def launch(name: str) -> None:
+    """Become a service (what supervisord runs)."""
+    launch_service(Settings(), name)
+
+
+@main.command()
+def contracts() -> None:
+    """Create the topics and register the schemas."""
+    contracts_of.establish(Settings())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A Flink session cluster on loopback, from the jars inside the apache-flink package."""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from infra import java
+from infra.settings import HOST, ROOT, Settings
+
+
+def distribution(settings: Settings) -> Path:
+    """FLINK_HOME: the pyflink package's own folder."""
+    return next((settings.build / "env" / "core" / "lib").glob("python3*/site-packages/pyflink"))
+
+
+def configure(settings: Settings) -> Path:
+    """Write Flink's configuration; return its folder."""
+    folder = settings.home / "flink"
+    packaged = yaml.safe_load((distribution(settings) / "conf" / "config.yaml").read_text())
+    configuration = {
+        "env.java.opts.all": packaged["env"]["java"]["opts"]["all"],
+        "jobmanager.rpc.address": HOST,
+        "jobmanager.rpc.port": settings.flink_rpc_port,
+        "jobmanager.bind-host": HOST,
+        "rest.address": HOST,
+        "rest.bind-address": HOST,
+        "rest.port": settings.flink_port,
+        "taskmanager.host": HOST,
+        "taskmanager.bind-host": HOST,
+        "taskmanager.numberOfTaskSlots": settings.parallelism,
+        "parallelism.default": settings.parallelism,
+        # Started without Flink's shell scripts, a TaskManager must be told how its memory is divided.
+        "taskmanager.cpu.cores": float(settings.parallelism),
+        "taskmanager.memory.framework.heap.size": "128m",
+        "taskmanager.memory.task.heap.size": "256m",
+        "taskmanager.memory.framework.off-heap.size": "128m",
+        "taskmanager.memory.task.off-heap.size": "0b",
+        "taskmanager.memory.network.min": "64m",
+        "taskmanager.memory.network.max": "64m",
+        "taskmanager.memory.managed.size": "64m",
+        "taskmanager.memory.jvm-metaspace.size": "256m",
+        "taskmanager.memory.jvm-overhead.min": "128m",
+        "taskmanager.memory.jvm-overhead.max": "128m",
+        "python.fn-execution.memory.managed": False,
+        # The state of 54 devices is some MB: heap state, written whole, is the simplest that works.
+        "state.backend.type": "hashmap",
+        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        "execution.checkpointing.interval": f"{settings.checkpoint_seconds}s",
+        "execution.checkpointing.mode": "AT_LEAST_ONCE",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.num-retained": 2,
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": 2147483647,
+        "restart-strategy.fixed-delay.delay": "2s",
+        # A bundle is flushed after this long: the live latency from a reading to its forecast.
+        "python.fn-execution.bundle.time": 200,
+        "python.executable": settings.python("core"),
+        "python.client.executable": settings.python("core"),
+        "io.tmp.dirs": str(folder / "tmp"),
+        "heartbeat.timeout": "20s",
+        "heartbeat.interval": "5s",
+    }
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    (folder / "conf").mkdir(exist_ok=True)
+    (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration, width=10_000))
+    for name in ("log4j-console.properties", "log4j-cli.properties"):
+        (folder / "conf" / name).write_text((distribution(settings) / "conf" / name).read_text())
+    return folder / "conf"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What Flink's processes and their Python workers find in their environment."""
+    return {
+        "JAVA_HOME": java.home(settings, java.FLINK),
+        "FLINK_HOME": str(distribution(settings)),
+        "FLINK_CONF_DIR": str(settings.home / "flink" / "conf"),
+        "PYTHONPATH": str(ROOT),
+        "PATH": os.pathsep.join([str(Path(settings.python("core")).parent), os.environ["PATH"]]),
+        # One thread for XLA in each worker: the slots are the parallelism.
+        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+        "OMP_NUM_THREADS": "1",
+        "JAX_PLATFORMS": "cpu",
+    }
+
+
+def jvm(settings: Settings, heap: str, main: str, *arguments: str) -> list[str]:
+    """One of the cluster's processes as a command line."""
+    home = distribution(settings)
+    python = next((home / "opt").glob("flink-python-*.jar"))
+    jars = f"{home / 'lib'}/*:{python}:{settings.build / 'jars' / 'flink'}/*"
+    conf = settings.home / "flink" / "conf"
+    options = yaml.safe_load((conf / "config.yaml").read_text())["env.java.opts.all"].split()
+    logging = f"-Dlog4j.configurationFile={conf / 'log4j-console.properties'}"
+    binary = f"{java.home(settings, java.FLINK)}/bin/java"
+    return [
+        binary,
+        f"-Xmx{heap}",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:MaxMetaspaceSize=256m",
+        *options,
+        logging,
+        "-cp",
+        jars,
+        main,
+        "--configDir",
+        str(conf),
+        *arguments,
+    ]

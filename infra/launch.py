@@ -1,0 +1,31 @@
+"""The first thing every service runs: wait for what it needs, then become it."""
+
+import logging
+import os
+import time
+
+from infra.services import services
+from infra.settings import ROOT, Settings
+
+logger = logging.getLogger(__name__)
+
+
+def launch(settings: Settings, name: str) -> None:
+    """Wait for the needs of service ``name``, prepare it, and replace this process by it. Does not return."""
+    known = services(settings)
+    service = known[name]
+    for needed in service.needs:
+        if needed not in known:
+            continue
+        waited = False
+        while not known[needed].healthy(settings):
+            if not waited:
+                logger.info("%s waits for %s %s", name, needed, known[needed].address(settings))
+            waited = True
+            time.sleep(1)
+        if waited:
+            logger.info("%s goes on: %s is there", name, needed)
+    command = service.command(settings)
+    logger.info("%s starts", name)
+    os.chdir(ROOT)
+    os.execvpe(command.argv[0], command.argv, {**os.environ, **command.environment})  # noqa: S606

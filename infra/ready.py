@@ -1,0 +1,99 @@
+"""Whether a server answers: one quick question each, no waiting."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from infra.settings import HOST, Settings
+from schemas.topics import TOPICS
+
+PATIENCE = 3.0
+Check = Callable[[Settings], bool]
+
+
+def _get(url: str) -> Any:
+    """The JSON or text at ``url``; ``None`` where nobody answers well."""
+    try:
+        response = httpx.get(url, timeout=PATIENCE)
+        response.raise_for_status()
+    except httpx.HTTPError:
+        return None
+    return response.json() if "json" in response.headers.get("content-type", "") else response.text
+
+
+def kafka(settings: Settings) -> bool:
+    """The broker lists its topics."""
+    return _topics(settings) is not None
+
+
+def _topics(settings: Settings) -> set[str] | None:
+    client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0}, logger=None)
+    try:
+        return set(client.list_topics(timeout=PATIENCE).topics)
+    except KafkaException:
+        return None
+
+
+def registry(settings: Settings) -> bool:
+    """The registry lists its subjects."""
+    return _get(f"{settings.registry}/subjects") is not None
+
+
+def contracts(settings: Settings) -> bool:
+    """Every topic exists and every schema is registered."""
+    subjects = _get(f"{settings.registry}/subjects") or []
+    return TOPICS.keys() <= (_topics(settings) or set()) and {t.subject for t in TOPICS.values()} <= set(subjects)
+
+
+def mongo(settings: Settings) -> bool:
+    """MongoDB answers a ping."""
+    client: MongoClient[Any] = MongoClient(settings.mongo_uri, serverSelectionTimeoutMS=PATIENCE * 1000)
+    try:
+        return bool(client.admin.command("ping")["ok"])
+    except PyMongoError:
+        return False
+    finally:
+        client.close()
+
+
+def jobmanager(settings: Settings) -> bool:
+    """Flink's REST API answers."""
+    return _get(f"{settings.flink}/overview") is not None
+
+
+def taskmanager(settings: Settings) -> bool:
+    """A TaskManager has registered."""
+    overview = _get(f"{settings.flink}/overview")
+    return bool(overview and overview["taskmanagers"])
+
+
+def training(settings: Settings) -> bool:
+    """All tasks of a job run."""
+    jobs = (_get(f"{settings.flink}/jobs/overview") or {"jobs": []})["jobs"]
+    return any(job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"] for job in jobs)
+
+
+def aggregator(settings: Settings) -> bool:
+    """The aggregator's web server answers and its agent consumes."""
+    return _get(f"http://{HOST}:{settings.aggregator_port}/health") is not None
+
+
+def spark(settings: Settings) -> bool:
+    """A streaming query has processed a batch."""
+    applications = _get(f"http://{HOST}:{settings.spark_port}/api/v1/applications")
+    return bool(applications)
+
+
+def superset(settings: Settings) -> bool:
+    """Superset answers."""
+    return _get(f"http://{HOST}:{settings.superset_port}/health") is not None
+
+
+def running(_: Settings) -> bool:
+    """Nothing to ask beyond the supervisor's word."""
+    return True

@@ -1,0 +1,221 @@
+"""The processes of the system: what each is, what it needs first, how it is asked whether it is well."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from infra import flink, java, kafka, ready, secrets
+from infra.settings import HOST, ROOT, Settings
+
+SMALL_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
+
+
+class Command(NamedTuple):
+    """What replaces the launcher: arguments, and what is added to the environment."""
+
+    argv: list[str]
+    environment: dict[str, str] = {}
+
+
+class Service(NamedTuple):
+    """One supervised process.
+
+    Attributes:
+        name: as ``make status`` and ``make logs`` know it.
+        command: prepares what the process finds on disk and says how to start it.
+        healthy: whether it answers.
+        needs: services that must answer before it starts.
+        address: where to look, for people.
+        once: it does its work and ends.
+    """
+
+    name: str
+    command: Callable[[Settings], Command]
+    healthy: ready.Check
+    needs: tuple[str, ...] = ()
+    address: Callable[[Settings], str] = lambda settings: ""
+    once: bool = False
+
+
+def _kafka(settings: Settings) -> Command:
+    path = kafka.prepare(settings)
+    return Command(kafka.command(settings, "512m", "kafka.Kafka", str(path)))
+
+
+def _registry(settings: Settings) -> Command:
+    snapshots = settings.home / "registry"
+    snapshots.mkdir(parents=True, exist_ok=True)
+    return Command(
+        [
+            f"{java.home(settings, java.REGISTRY)}/bin/java",
+            "-Xmx300m",
+            *SMALL_JVM,
+            "-jar",
+            str(settings.build / "jars" / "registry" / "quarkus-run.jar"),
+        ],
+        {
+            "APICURIO_STORAGE_KIND": "kafkasql",
+            "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": settings.bootstrap,
+            "APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT": "250",
+            "APICURIO_STORAGE_SNAPSHOT_LOCATION": str(snapshots),
+            "QUARKUS_HTTP_HOST": HOST,
+            "QUARKUS_HTTP_PORT": str(settings.registry_port),
+            "QUARKUS_MANAGEMENT_HOST": HOST,
+            "QUARKUS_MANAGEMENT_PORT": str(settings.registry_management_port),
+            "QUARKUS_LOG_CATEGORY__ORG_APACHE_KAFKA__LEVEL": "WARN",
+            "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
+            "QUARKUS_BANNER_ENABLED": "false",
+        },
+    )
+
+
+def _mongo(settings: Settings) -> Command:
+    folder = settings.home / "mongo"
+    folder.mkdir(parents=True, exist_ok=True)
+    if mongod := shutil.which("mongod"):
+        return Command([mongod, "--dbpath", str(folder), "--bind_ip", HOST, "--port", str(settings.mongo_port)])
+    return Command(
+        [
+            f"{java.home(settings, java.MONGO)}/bin/java",
+            "-Xmx400m",
+            "-XX:+UseSerialGC",
+            "-cp",
+            f"{settings.build / 'jars' / 'mongo'}/*",
+            "dev.fedlog.mongo.EmbeddedMongo",
+            "--data",
+            str(folder / "fedlog.h2"),
+            "--host",
+            HOST,
+            "--port",
+            str(settings.mongo_port),
+        ]
+    )
+
+
+def _contracts(settings: Settings) -> Command:
+    return Command([sys.executable, "-m", "infra", "contracts"])
+
+
+def _jobmanager(settings: Settings) -> Command:
+    flink.configure(settings)
+    entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+    return Command(flink.jvm(settings, "320m", entry), flink.environment(settings))
+
+
+def _taskmanager(settings: Settings) -> Command:
+    flink.configure(settings)
+    entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+    return Command(flink.jvm(settings, "512m", entry), flink.environment(settings))
+
+
+def _training(settings: Settings) -> Command:
+    argv = [sys.executable, "-m", "flink_training.submit", "--flink", settings.flink, *_log(settings)]
+    argv += ["--checkpoints", str(settings.home / "flink" / "checkpoints")]
+    argv += ["--parallelism", str(settings.parallelism)]
+    return Command(argv, flink.environment(settings))
+
+
+def _aggregator(settings: Settings) -> Command:
+    argv = [sys.executable, "-m", "aggregator_stream", *_log(settings), "--port", str(settings.aggregator_port)]
+    argv += ["--window-minutes", str(settings.window_minutes), "--folder", str(settings.home / "aggregator")]
+    return Command(argv, _one_thread())
+
+
+def _spark(settings: Settings) -> Command:
+    argv = [settings.python("spark"), "-m", "spark_analytics", "stream", *_log(settings)]
+    argv += ["--jars", str(settings.build / "jars" / "spark"), "--folder", str(settings.home / "spark")]
+    argv += ["--ui-port", str(settings.spark_port), "--trigger-seconds", str(settings.trigger_seconds)]
+    return Command(argv, spark_environment(settings))
+
+
+def spark_environment(settings: Settings) -> dict[str, str]:
+    """What Spark's processes and their Python workers find in their environment."""
+    python = settings.python("spark")
+    return {
+        "JAVA_HOME": java.home(settings, java.SPARK),
+        "PYSPARK_PYTHON": python,
+        "PYSPARK_DRIVER_PYTHON": python,
+        "PYTHONPATH": str(ROOT),
+        "SPARK_LOCAL_IP": HOST,
+        **_one_thread(),
+    }
+
+
+def _sink(settings: Settings) -> Command:
+    argv = [sys.executable, "-m", "mongo_sink", "run", *sink_arguments(settings)]
+    return Command(argv)
+
+
+def sink_arguments(settings: Settings) -> list[str]:
+    """Where the sink reads and writes."""
+    target = ["--mongo", settings.mongo_uri, "--database", settings.database, "--models", str(settings.models)]
+    return [*_log(settings), *target]
+
+
+def _producer(settings: Settings) -> Command:
+    argv = [sys.executable, "-m", "producers", *_log(settings), "--data", settings.data, "--speed", settings.speed]
+    argv += ["--cache", str(settings.cache)]
+    return Command(argv + (["--laps", str(settings.laps)] if settings.laps else []))
+
+
+def _superset(settings: Settings) -> Command:
+    return Command(
+        [settings.python("superset"), str(ROOT / "infra" / "superset" / "serve.py")], superset_environment(settings)
+    )
+
+
+def superset_environment(settings: Settings) -> dict[str, str]:
+    """What Superset needs to know; its secrets live beside its metadata, readable by the owner only."""
+    folder = settings.home / "superset"
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "FEDLOG_SUPERSET_HOME": str(folder),
+        "FEDLOG_SUPERSET_PORT": str(settings.superset_port),
+        "FEDLOG_SUPERSET_SECRET_KEY": secrets.kept(folder / "secret_key"),
+        "FEDLOG_SUPERSET_PASSWORD": secrets.kept(folder / "admin_password"),
+        "FEDLOG_MONGO_URI": settings.mongo_uri,
+        "FEDLOG_MONGO_DATABASE": settings.database,
+        "SUPERSET_CONFIG_PATH": str(ROOT / "infra" / "superset" / "superset_config.py"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def _log(settings: Settings) -> list[str]:
+    """Where the log and its schemas are, as every stage takes it."""
+    return ["--bootstrap", settings.bootstrap, "--registry", settings.registry]
+
+
+def _one_thread() -> dict[str, str]:
+    return {
+        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+        "OMP_NUM_THREADS": "1",
+        "JAX_PLATFORMS": "cpu",
+    }
+
+
+def services(settings: Settings) -> dict[str, Service]:
+    """All processes of the system by name; MongoDB only where the settings do not name one that runs already."""
+    log = ("contracts",)
+    listed = [
+        Service("kafka", _kafka, ready.kafka, (), lambda s: s.bootstrap),
+        Service("registry", _registry, ready.registry, ("kafka",), lambda s: s.registry),
+        Service("mongo", _mongo, ready.mongo, (), lambda s: s.mongo_uri),
+        Service("contracts", _contracts, ready.contracts, ("kafka", "registry"), once=True),
+        Service("flink-jobmanager", _jobmanager, ready.jobmanager, (), lambda s: s.flink),
+        Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",)),
+        Service("flink-training", _training, ready.training, (*log, "flink-taskmanager")),
+        Service("aggregator", _aggregator, ready.aggregator, log, lambda s: f"http://{HOST}:{s.aggregator_port}"),
+        Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}"),
+        Service("sink", _sink, ready.running, (*log, "mongo")),
+        Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
+        Service("producer", _producer, ready.running, log),
+    ]
+    return {s.name: s for s in listed if not (s.name == "mongo" and settings.mongo)}
+
+
+def folder(settings: Settings, name: str) -> Path:
+    """Where a service's log files go."""
+    return Path(os.fspath(settings.home)) / "logs" / f"{name}.log"

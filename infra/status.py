@@ -1,0 +1,91 @@
+"""What runs, what is on the log, what is in the views; works, and says so, when parts are down."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from infra.services import Service, services
+from infra.settings import Settings
+from infra.supervision import GIVE_UP, processes
+from schemas.topics import TOPICS
+from schemas.wire import iso
+
+COLLECTIONS = ("sensor_readings", "local_models", "global_model", "predictions", "dead_letters")
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """The system's state as ``make status FORMAT=json`` prints it; ``None`` for a count nobody could give."""
+    supervised = processes(settings)
+    known = list(services(settings).values())
+    with ThreadPoolExecutor(len(known) + 2) as pool:
+        states = pool.map(lambda service: _state(settings, service, supervised.get(service.name)), known)
+        log, mongo = pool.submit(_log, settings), pool.submit(_mongo, settings)
+        rows = [
+            {"name": service.name, "state": state, "address": service.address(settings)}
+            for service, state in zip(known, states, strict=True)
+        ]
+    topics, newest = log.result()
+    return {"services": rows, "topics": topics, "global_model": newest, "mongo": mongo.result()}
+
+
+def _state(settings: Settings, service: Service, process: dict[str, Any] | None) -> str:
+    """``healthy``, ``starting``, ``finished``, ``failed`` or ``down``."""
+    if process is None or process["statename"] in ("STOPPED", "STOPPING"):
+        return "down"
+    if process["statename"] == "EXITED":
+        if process["exitstatus"] == GIVE_UP:
+            return "failed"
+        return "healthy" if service.once and service.healthy(settings) else "finished"
+    if process["statename"] in ("FATAL", "BACKOFF", "UNKNOWN"):
+        return "down"
+    return "healthy" if process["statename"] == "RUNNING" and service.healthy(settings) else "starting"
+
+
+def _log(settings: Settings) -> tuple[dict[str, dict[str, int | None]], dict[str, Any] | None]:
+    consumer = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": "status", "log_level": 0})
+    try:
+        counts = {name: {"events": _events(consumer, name, spec.partitions)} for name, spec in TOPICS.items()}
+        return counts, newest_model(consumer)
+    except KafkaException:
+        return {name: {"events": None} for name in TOPICS}, None
+    finally:
+        consumer.close()
+
+
+def _events(consumer: Consumer, topic: str, partitions: int) -> int:
+    ends = (consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=3) for p in range(partitions))
+    return sum(high - low for low, high in ends)
+
+
+def newest_model(consumer: Consumer) -> dict[str, Any] | None:
+    """The newest global model's version and window end, read from the headers of the last records."""
+    tails = []
+    for partition in range(TOPICS["global_models"].partitions):
+        _, high = consumer.get_watermark_offsets(TopicPartition("global_models", partition), timeout=3)
+        if high:
+            tails.append(TopicPartition("global_models", partition, high - 1))
+    newest = None
+    for tail in tails:
+        consumer.assign([tail])
+        message = consumer.poll(3)
+        if message is None or message.error():
+            continue
+        headers = dict(message.headers() or [])
+        version = int(headers.get("version", b"0"))
+        if newest is None or version > newest["version"]:
+            newest = {"version": version, "window_end": iso(message.timestamp()[1])}
+    return newest
+
+
+def _mongo(settings: Settings) -> dict[str, int | None]:
+    client: MongoClient[Any] = MongoClient(settings.mongo_uri, serverSelectionTimeoutMS=3000)
+    try:
+        database = client[settings.database]
+        return {name: database[name].estimated_document_count() for name in COLLECTIONS}
+    except PyMongoError:
+        return dict.fromkeys(COLLECTIONS)
+    finally:
+        client.close()

@@ -1,0 +1,127 @@
+"""supervisord: its configuration from the services, and what is asked of it."""
+
+import configparser
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from infra.services import folder, services
+from infra.settings import ROOT, Settings
+
+GIVE_UP = 2
+"""A service that exits with this says that starting it again would not help."""
+
+
+def render(settings: Settings) -> str:
+    """Supervisord's configuration for a system."""
+    run = settings.home / "run"
+    sections: dict[str, dict[str, str]] = {
+        "unix_http_server": {"file": str(settings.socket), "chmod": "0700"},
+        "supervisorctl": {"serverurl": f"unix://{settings.socket}"},
+        "supervisord": {
+            "logfile": str(folder(settings, "supervisord")),
+            "pidfile": str(run / "supervisord.pid"),
+            "childlogdir": str(settings.home / "logs"),
+            "directory": str(ROOT),
+        },
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        },
+    }
+    environment = ",".join(f'{name}="{value}"' for name, value in settings.exported().items())
+    for service in services(settings).values():
+        sections[f"program:{service.name}"] = {
+            "command": f"{sys.executable} -m infra launch {service.name}",
+            "directory": str(ROOT),
+            "environment": environment.replace("%", "%%"),
+            "autorestart": "unexpected",
+            "exitcodes": f"0,{GIVE_UP}" if service.once or service.name == "producer" else f"{GIVE_UP}",
+            "startsecs": "0" if service.once else "3",
+            "startretries": "1000000",
+            "stopasgroup": "true",
+            "killasgroup": "true",
+            "stopwaitsecs": "20",
+            "redirect_stderr": "true",
+            "stdout_logfile": str(folder(settings, service.name)),
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": "1",
+        }
+    parser = configparser.RawConfigParser()
+    parser.read_dict(sections)
+    path = run / "supervisord.conf"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (settings.home / "logs").mkdir(exist_ok=True)
+    with path.open("w") as file:
+        parser.write(file)
+    return path.read_text()
+
+
+def proxy(settings: Settings) -> Any:
+    """Supervisord's XML-RPC interface."""
+    transport = SupervisorTransport(None, None, f"unix://{settings.socket}")
+    return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+
+def alive(settings: Settings) -> bool:
+    """Whether this system's supervisord answers."""
+    try:
+        return bool(proxy(settings).getState()["statename"])
+    except OSError:
+        return False
+
+
+def start(settings: Settings) -> bool:
+    """Start supervisord or bring a running one up to the settings; return whether anything changed."""
+    configured = settings.home / "run" / "supervisord.conf"
+    before = configured.read_text() if configured.exists() else None
+    after = render(settings)
+    if not alive(settings):
+        binary = Path(sys.executable).parent / "supervisord"
+        subprocess.run([binary, "-c", str(configured)], check=True, cwd=ROOT)
+        return True
+    if before == after:
+        return _revive(settings)
+    supervisor = proxy(settings)
+    added, changed, removed = supervisor.reloadConfig()[0]
+    for name in changed + removed:
+        supervisor.stopProcessGroup(name)
+        supervisor.removeProcessGroup(name)
+    for name in added + changed:
+        supervisor.addProcessGroup(name)
+    return bool(added or changed or removed)
+
+
+def _revive(settings: Settings) -> bool:
+    """Start again what gave up or was stopped by hand."""
+    stopped = [
+        name
+        for name, process in processes(settings).items()
+        if process["statename"] in ("STOPPED", "FATAL", "EXITED") and not services(settings)[name].once
+    ]
+    for name in stopped:
+        proxy(settings).startProcess(name, False)
+    return bool(stopped)
+
+
+def stop(settings: Settings) -> None:
+    """Stop everything, and wait until it has ended."""
+    supervisor = proxy(settings)
+    try:
+        supervisor.shutdown()
+    except Fault as fault:
+        if "SHUTDOWN_STATE" not in fault.faultString:
+            raise
+    while alive(settings):
+        time.sleep(0.3)
+
+
+def processes(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Supervisord's word on each process, by name; empty where it does not run."""
+    if not alive(settings):
+        return {}
+    return {info["name"]: info for info in proxy(settings).getAllProcessInfo()}
