@@ -68,12 +68,17 @@ def step(
     Raises:
         LateReadingError, ClockJumpError: the reading cannot be placed in time; the state stands.
     """
-    values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
-    opened, closed = bins.add(device.open_bin, values, reading.event_time, offset, config.bin_ms)
+    opened, closed = fill(config, device.open_bin, reading, offset)
     if closed is None:
         return device._replace(open_bin=opened), []
     training, events = learn(config, device.training, closed, reading, partition, models)
     return Device(opened, training), events
+
+
+def fill(config: Config, current: OpenBin | None, reading: Reading, offset: int) -> tuple[OpenBin, Bin | None]:
+    """Put a reading into its bin; the second is the bin that it closed, if any. Errors as in ``step``."""
+    values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
+    return bins.add(current, values, reading.event_time, offset, config.bin_ms)
 
 
 def learn(

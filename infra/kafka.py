@@ -1,6 +1,5 @@
 """Kafka in KRaft mode: one broker that is its own controller, on loopback."""
 
-import base64
 import subprocess
 import uuid
 from pathlib import Path
@@ -51,7 +50,6 @@ def prepare(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "server.properties"
     path.write_text("".join(f"{name}={value}\n" for name, value in properties(settings).items()))
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    arguments = ["--standalone", "--ignore-formatted", "--cluster-id", cluster, "--config", str(path)]
+    arguments = ["--standalone", "--ignore-formatted", "--cluster-id", uuid.uuid4().hex[:22], "--config", str(path)]
     subprocess.run(command(settings, "128m", "kafka.tools.StorageTool", "format", *arguments), check=True)
     return path

@@ -3,8 +3,9 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from infra import flink, java, kafka, ready, secrets
@@ -17,7 +18,7 @@ class Command(NamedTuple):
     """What replaces the launcher: arguments, and what is added to the environment."""
 
     argv: list[str]
-    environment: dict[str, str] = {}
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 class Service(NamedTuple):

@@ -77,7 +77,8 @@ class Sink:
         servers = () if command == "digest" else ("--bootstrap", self._log.bootstrap, "--registry", self._log.registry)
         views = ("--mongo", mongo or self._mongo, "--database", self.database.name, "--models", str(self.models))
         return subprocess.Popen(
-            [sys.executable, "-m", "mongo_sink", command, *servers, *views, "--config-dir", str(self._config), *more],
+            [sys.executable, "-X", "faulthandler", "-m", "mongo_sink", command]
+            + [*servers, *views, "--config-dir", str(self._config), *more],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -116,13 +117,17 @@ def until(condition, process, timeout=180):
     while not condition():
         assert process.poll() is None, process.communicate()[0]
         if time.monotonic() > deadline:
-            process.kill()
+            process.send_signal(signal.SIGABRT)
             pytest.fail(f"not within {timeout} s:\n{process.communicate()[0]}")
         time.sleep(0.2)
 
 
 def finish(process, timeout=120):
-    output, _ = process.communicate(timeout=timeout)
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # says where it hangs
+        pytest.fail(f"not finished within {timeout} s:\n{process.communicate()[0]}")
     return process.returncode, output
 
 

@@ -1,0 +1,96 @@
+"""Keep exactly one training job on the cluster: adopt the one that runs, else start one from the last checkpoint.
+
+Runs for as long as the job does and fails with it, so that the supervisor starts it again. In this order:
+
+1. Wait for the cluster.
+2. A job of our name that has not ended is ours: watch it.
+3. Otherwise submit one, restored from the newest complete checkpoint. Without a checkpoint it reads the topics from
+   their beginning and emits the same events again.
+4. Watch it until it ends.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import httpx
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+logger = logging.getLogger("flink_training.submit")
+
+NAME = "fedlog-training"
+ENDED = frozenset(("FAILED", "CANCELED", "FINISHED", "SUSPENDED"))
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint that was completed last, by any job; its metadata file is written when it is complete."""
+    complete = sorted(folder.glob("*/chk-*/_metadata"), key=lambda path: path.stat().st_mtime)
+    return complete[-1].parent if complete else None
+
+
+@retry(retry=retry_if_exception_type(httpx.HTTPError), wait=wait_fixed(1), stop=stop_after_delay(30), reraise=True)
+def job(flink: str) -> tuple[str, str] | None:
+    """Id and state of our newest job that has not ended."""
+    jobs = httpx.get(f"{flink}/jobs/overview", timeout=10).raise_for_status().json()["jobs"]
+    ours = [j for j in jobs if j["name"] == NAME and j["state"] not in ENDED]
+    newest = max(ours, key=lambda j: j["start-time"], default=None)
+    return None if newest is None else (newest["jid"], newest["state"])
+
+
+def submit(flink: str, bootstrap: str, registry: str, checkpoints: Path, parallelism: int) -> None:
+    """Hand the job to the cluster with Flink's own client; returns when it has been accepted.
+
+    Raises:
+        CalledProcessError: the client refused; it has said why.
+    """
+    client = [str(Path(os.environ["FLINK_HOME"]) / "bin" / "flink"), "run", "--detached"]
+    address = flink.removeprefix("http://")
+    restored = newest_checkpoint(checkpoints)
+    logger.info("submitting, from %s", restored or "the beginning of the topics")
+    subprocess.run(
+        [
+            *client,
+            "--jobmanager",
+            address,
+            "--parallelism",
+            str(parallelism),
+            *(["--fromSavepoint", restored.as_uri()] if restored else []),
+            "--python",
+            str(Path(__file__).with_name("job.py")),
+            "--bootstrap",
+            bootstrap,
+            "--registry",
+            registry,
+        ],
+        check=True,
+    )
+
+
+@click.command()
+@click.option("--flink", required=True, help="Flink's REST address, a URL.")
+@click.option("--bootstrap", required=True, help="Kafka, host:port.")
+@click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
+@click.option("--checkpoints", required=True, type=click.Path(path_type=Path), help="Folder of checkpoints.")
+@click.option("--parallelism", default=2, show_default=True)
+def main(flink: str, bootstrap: str, registry: str, checkpoints: Path, parallelism: int) -> None:
+    """Start or adopt the training job, and watch it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if job(flink) is None:
+        submit(flink, bootstrap, registry, checkpoints, parallelism)
+    seen = None
+    while (found := job(flink)) is not None:
+        if found != seen:
+            logger.info("job %s is %s", *found)
+        seen = found
+        time.sleep(2)
+    logger.error("the job has ended: see Flink's logs")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
