@@ -69,7 +69,8 @@ def main(bootstrap: str, registry: str) -> None:
     readings = source(tables, "iot_stream", bootstrap)
     models = source(tables, "global_models", bootstrap).broadcast(MODELS)
     records = (
-        readings.key_by(lambda row: row[0] or b"", key_type=Types.PRIMITIVE_ARRAY(Types.BYTE()))
+        # Latin-1 maps any key bytes to a string and back: Flink cannot key by bytes.
+        readings.key_by(lambda row: (row[0] or b"").decode("latin-1"), key_type=Types.STRING())
         .connect(models)
         .process(TrainDevices(Config(), registry), RECORD)
         .name("train devices")

@@ -10,10 +10,10 @@ Runs for as long as the job does and fails with it, so that the supervisor start
 """
 
 import logging
-import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -41,23 +41,23 @@ def job(flink: str) -> tuple[str, str] | None:
     return None if newest is None else (newest["jid"], newest["state"])
 
 
-def submit(flink: str, bootstrap: str, registry: str, checkpoints: Path, parallelism: int) -> None:
+def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, checkpoints: Path, slots: int) -> None:
     """Hand the job to the cluster with Flink's own client; returns when it has been accepted.
 
     Raises:
         CalledProcessError: the client refused; it has said why.
     """
-    client = [str(Path(os.environ["FLINK_HOME"]) / "bin" / "flink"), "run", "--detached"]
-    address = flink.removeprefix("http://")
     restored = newest_checkpoint(checkpoints)
     logger.info("submitting, from %s", restored or "the beginning of the topics")
     subprocess.run(
         [
             *client,
+            "run",
+            "--detached",
             "--jobmanager",
-            address,
+            flink.removeprefix("http://"),
             "--parallelism",
-            str(parallelism),
+            str(slots),
             *(["--fromSavepoint", restored.as_uri()] if restored else []),
             "--python",
             str(Path(__file__).with_name("job.py")),
@@ -76,12 +76,15 @@ def submit(flink: str, bootstrap: str, registry: str, checkpoints: Path, paralle
 @click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 @click.option("--checkpoints", required=True, type=click.Path(path_type=Path), help="Folder of checkpoints.")
 @click.option("--parallelism", default=2, show_default=True)
-def main(flink: str, bootstrap: str, registry: str, checkpoints: Path, parallelism: int) -> None:
-    """Start or adopt the training job, and watch it."""
+@click.argument("client", nargs=-1, required=True)
+def main(
+    client: tuple[str, ...], flink: str, bootstrap: str, registry: str, checkpoints: Path, parallelism: int
+) -> None:
+    """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if job(flink) is None:
-        submit(flink, bootstrap, registry, checkpoints, parallelism)
+        submit(client, flink, bootstrap, registry, checkpoints, parallelism)
     seen = None
     while (found := job(flink)) is not None:
         if found != seen:

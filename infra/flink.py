@@ -75,6 +75,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "JAVA_HOME": java.home(settings, java.FLINK),
         "FLINK_HOME": str(distribution(settings)),
         "FLINK_CONF_DIR": str(settings.home / "flink" / "conf"),
+        "FLINK_OPT_DIR": str(distribution(settings) / "opt"),
+        "FLINK_LIB_DIR": str(distribution(settings) / "lib"),
         "PYTHONPATH": str(ROOT),
         "PATH": os.pathsep.join([str(Path(settings.python("core")).parent), os.environ["PATH"]]),
         # One thread for XLA in each worker: the slots are the parallelism.
@@ -82,6 +84,11 @@ def environment(settings: Settings) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "JAX_PLATFORMS": "cpu",
     }
+
+
+def folder_of(settings: Settings) -> list[str]:
+    """How a cluster process is told where its configuration is."""
+    return ["--configDir", str(settings.home / "flink" / "conf")]
 
 
 def jvm(settings: Settings, heap: str, main: str, *arguments: str) -> list[str]:
@@ -104,7 +111,5 @@ def jvm(settings: Settings, heap: str, main: str, *arguments: str) -> list[str]:
         "-cp",
         jars,
         main,
-        "--configDir",
-        str(conf),
         *arguments,
     ]

@@ -103,19 +103,21 @@ def _contracts(settings: Settings) -> Command:
 def _jobmanager(settings: Settings) -> Command:
     flink.configure(settings)
     entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-    return Command(flink.jvm(settings, "320m", entry), flink.environment(settings))
+    return Command(flink.jvm(settings, "320m", entry, *flink.folder_of(settings)), flink.environment(settings))
 
 
 def _taskmanager(settings: Settings) -> Command:
     flink.configure(settings)
     entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-    return Command(flink.jvm(settings, "512m", entry), flink.environment(settings))
+    return Command(flink.jvm(settings, "512m", entry, *flink.folder_of(settings)), flink.environment(settings))
 
 
 def _training(settings: Settings) -> Command:
+    flink.configure(settings)
     argv = [sys.executable, "-m", "flink_training.submit", "--flink", settings.flink, *_log(settings)]
     argv += ["--checkpoints", str(settings.home / "flink" / "checkpoints")]
-    argv += ["--parallelism", str(settings.parallelism)]
+    argv += ["--parallelism", str(settings.parallelism), "--"]
+    argv += flink.jvm(settings, "256m", "org.apache.flink.client.cli.CliFrontend")
     return Command(argv, flink.environment(settings))
 
 
