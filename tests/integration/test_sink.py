@@ -76,9 +76,9 @@ class Sink:
     def start(self, command="run", *more, mongo=None):
         servers = () if command == "digest" else ("--bootstrap", self._log.bootstrap, "--registry", self._log.registry)
         views = ("--mongo", mongo or self._mongo, "--database", self.database.name, "--models", str(self.models))
+        options = (*servers, *views, "--config-dir", str(self._config), *more)
         return subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", "mongo_sink", command]
-            + [*servers, *views, "--config-dir", str(self._config), *more],
+            [sys.executable, "-X", "faulthandler", "-m", "mongo_sink", command, *options],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -2,12 +2,12 @@ from datetime import UTC, datetime
 
 import bson
 import pytest
-from tests.unit.mongo_sink.sink_events import ROOM, document, global_model, letter, prediction, reading, update, weights
 
 from mongo_sink.documents import position_of
 from mongo_sink.ids import ID_STRATEGIES
 from schemas.topics import TOPIC_OF
 from schemas.wire import Origin
+from tests.unit.mongo_sink.sink_events import ROOM, document, global_model, letter, prediction, reading, update, weights
 
 MOMENT = datetime(2004, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
 EVENTS = [reading(), update(3), global_model(4), prediction(scored=True), prediction(scored=False), letter()]

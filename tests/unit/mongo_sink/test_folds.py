@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.mongo_sink.sink_events import document, global_model, prediction, update
 
 from mongo_sink.write_models import WRITE_MODELS, Complete, Insert, Replace
+from tests.unit.mongo_sink.sink_events import document, global_model, prediction, update
 
 FIELDS = {"ReplaceOneGreaterStrategy": "sequence", "ReplaceOneOnceSetStrategy": "actual"}
 DEVICES = ("mote-01", "mote-02")

@@ -6,12 +6,12 @@ from threading import Event as Signal
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from tests.unit.mongo_sink.sink_events import global_model, record, update
 
 from mongo_sink import model_files
 from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.model_files import NotAModelError, content_of, read_metadata
 from mongo_sink.task import SinkTaskContext
+from tests.unit.mongo_sink.sink_events import global_model, record, update
 
 
 @pytest.fixture
@@ -141,7 +141,8 @@ def test_a_file_is_synced_before_it_takes_its_place(tmp_path, monkeypatch):
 
 
 def test_the_same_event_gives_the_same_bytes_in_every_process():
-    code = "import sys, mongo_sink.model_files as m; from tests.unit.mongo_sink import sink_events; sys.stdout.buffer.write(m.content_of(%s))"
+    imports = "import sys, mongo_sink.model_files as m; from tests.unit.mongo_sink import sink_events"
+    code = imports + "; sys.stdout.buffer.write(m.content_of(%s))"
     for made in ("sink_events.update(3)", "sink_events.global_model(3)"):
         outputs = {
             subprocess.run(

@@ -6,7 +6,6 @@ import pytest
 from bson import encode
 from pymongo import InsertOne, ReplaceOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge
-from tests.unit.mongo_sink.sink_events import document, prediction, reading, record, update
 
 from mongo_sink.config import MongoConfig
 from mongo_sink.mongo_task import MongoSinkTask
@@ -14,6 +13,7 @@ from mongo_sink.task import SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
 from mongo_sink.write_models import Complete, Insert, Replace
 from mongo_sink.writes import MAX_BSON, TRANSIENT, ServerNotReadyError, write
+from tests.unit.mongo_sink.sink_events import document, prediction, reading, record, update
 
 
 class Collection:

@@ -1,0 +1,119 @@
+"""The Faust app: records in, the window fold, records out.
+
+In this order, for every update:
+
+1. Read it. The group's committed offsets are never moved: where to read on is in ``global_models`` itself.
+2. Fold it; windows may close.
+3. Send their models and wait until Kafka has acknowledged all replicas.
+4. Only then take the new state. A crash before this point repeats 1–3 from the log, with the same result.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import EventT, Message
+from faust.types.tuples import TP
+
+from aggregator_stream import history
+from aggregator_stream.restore import restore
+from aggregator_stream.state import Located, Rules
+from aggregator_stream.windows import step
+from schemas.codec import Codec, UndecodableRecord
+from schemas.events import DeadLetter, GlobalModel, LocalUpdate
+from schemas.wire import Origin, dead_letter, iso
+
+logger = logging.getLogger(__name__)
+
+GROUP = "fedlog-aggregator"
+STAGE = "aggregator_stream"
+TOPIC = "local_updates"
+
+
+def create(rules: Rules, bootstrap: str, registry: str, port: int, folder: Path) -> faust.App:
+    """The app, its state restored from the log and its group set to read on from there."""
+    codec = Codec(registry)
+    state = restore(rules, history.read(bootstrap, codec, rules.partitions))
+    history.seek(bootstrap, GROUP, TOPIC, state.positions, rules.partitions)
+    logger.info("goes on after version %d, from %s", state.version, dict(state.positions) or "the beginning")
+
+    app = faust.App(
+        GROUP,
+        broker=f"kafka://{bootstrap}",
+        datadir=folder,
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        # A killed worker's place in the group is free again after this long (s).
+        broker_session_timeout=10,
+        broker_heartbeat_interval=3,
+        producer_acks=-1,
+        web_bind="127.0.0.1",
+        web_host="127.0.0.1",
+        web_port=port,
+    )
+    topics = {
+        name: app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+        for name in (TOPIC, "global_models", "dead_letters")
+    }
+
+    async def send(event: GlobalModel | DeadLetter) -> None:
+        record = codec.encode(event)
+        sent = await topics[record.topic].send(
+            key=record.key, value=record.value, headers=dict(record.headers), timestamp=record.timestamp / 1000
+        )
+        await sent
+
+    async def fail(error: BaseException) -> None:
+        # State that may be behind the log must not go on: end, and be restarted from the log.
+        await app.crash(error)
+
+    @app.agent(topics[TOPIC], name="aggregate", on_error=lambda agent, error: fail(error))
+    async def aggregate(stream: Any) -> None:
+        nonlocal state
+        async for event in stream.noack().events():
+            located = _located(codec, event)
+            if isinstance(located, DeadLetter):
+                await send(located)
+                continue
+            after, models = step(rules, state, located, _read_out(app, event.message, rules.partitions))
+            for model in models:
+                await send(model)
+                shares = sum(c.outcome == "accepted" for c in model.contributions)
+                logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
+            state = after
+
+    @app.page("/health")
+    async def health(web: Any, request: Any) -> Any:
+        return web.json({"version": state.version, "pending": len(state.pending)})
+
+    return app
+
+
+def _located(codec: Codec, event: EventT[Any]) -> Located | DeadLetter:
+    """The update in a record, or the letter for what is none."""
+    message = event.message
+    try:
+        update = codec.decode(TOPIC, message.value, message.key)
+    except UndecodableRecord as error:
+        origin = Origin(TOPIC, message.partition, message.offset, message.key, int(message.timestamp * 1000))
+        return dead_letter(STAGE, origin, message.value or b"", error)
+    assert isinstance(update, LocalUpdate)
+    return Located(update, message.partition, message.offset)
+
+
+def _read_out(app: faust.App, message: Message, partitions: int) -> frozenset[int]:
+    """Partitions of which every record has been processed."""
+    consumer = app.consumer
+    return frozenset(p for p in range(partitions) if _unread(consumer, TP(TOPIC, p), message) <= 0)
+
+
+def _unread(consumer: Any, tp: TP, message: Message) -> int:
+    """Records between what has been handed to the agent and the partition's end."""
+    end = consumer.highwater(tp) or 0
+    if tp.partition == message.partition:
+        return int(end - (message.offset + 1))
+    read = consumer._read_offset.get(tp)
+    return int(end - (0 if read is None else read + 1))

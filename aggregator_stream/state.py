@@ -1,0 +1,66 @@
+"""What the window fold works on: the rules, an update with its place on the log, the state."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from forecaster.config import Config
+from forecaster.network import Params
+from forecaster.strategies import Strategy
+from schemas.events import LocalUpdate
+
+
+class Rules(NamedTuple):
+    """What decides windows and models.
+
+    Attributes:
+        config: of the learning core.
+        strategy: how a window's updates become weights.
+        model: name of the model.
+        window_ms: length of a window, ms of event time.
+        lateness_ms: how far the updates of a partition may be out of order, ms of event time.
+        idle_ms: how far a silent partition may fall behind before it no longer counts, ms of event time.
+        partitions: of ``local_updates``.
+    """
+
+    config: Config
+    strategy: Strategy
+    model: str = "fleet"
+    window_ms: int = 1_800_000
+    lateness_ms: int = 600_000
+    idle_ms: int = 3 * 3_600_000
+    partitions: int = 4
+
+
+class Located(NamedTuple):
+    """An update and where it lies in ``local_updates``."""
+
+    update: LocalUpdate
+    partition: int
+    offset: int
+
+
+class Windows(NamedTuple):
+    """The state of the fold.
+
+    Attributes:
+        version: of the newest model, 0 before the first.
+        params: its weights.
+        server: the strategy's own state.
+        window: index of the window that closes next, counted since 1970; ``None`` before the first update.
+        since: the earliest moment this fold knows of, ms; ``None`` before the first update.
+        pending: updates that no window has decided, in the order in which they were read.
+        sequences: newest sequence seen of each device; what is not newer is a repetition.
+        clocks: newest event time seen in each partition, ms.
+        positions: next offset to read in each partition.
+    """
+
+    version: int
+    params: Params
+    server: Any
+    window: int | None = None
+    since: int | None = None
+    pending: tuple[Located, ...] = ()
+    sequences: Mapping[str, int] = MappingProxyType({})
+    clocks: Mapping[int, int] = MappingProxyType({})
+    positions: Mapping[int, int] = MappingProxyType({})
