@@ -15,6 +15,7 @@ from typing import Any
 import faust
 from faust.types import EventT, Message
 from faust.types.tuples import TP
+from mode import CrashingSupervisor
 
 from aggregator_stream import history
 from aggregator_stream.restore import restore
@@ -66,11 +67,8 @@ def create(rules: Rules, bootstrap: str, registry: str, port: int, folder: Path)
         )
         await sent
 
-    async def fail(error: BaseException) -> None:
-        # State that may be behind the log must not go on: end, and be restarted from the log.
-        await app.crash(error)
-
-    @app.agent(topics[TOPIC], name="aggregate", on_error=lambda agent, error: fail(error))
+    # State that may be behind the log must not go on: an error ends the process, which starts again from the log.
+    @app.agent(topics[TOPIC], name="aggregate", supervisor_strategy=CrashingSupervisor)
     async def aggregate(stream: Any) -> None:
         nonlocal state
         async for event in stream.noack().events():

@@ -61,9 +61,9 @@ def seek(bootstrap: str, group: str, topic: str, positions: Mapping[int, int], p
         KafkaException: the group still has a member after two minutes.
     """
     wanted = [TopicPartition(topic, p, positions.get(p, 0)) for p in range(partitions)]
-    futures = AdminClient({"bootstrap.servers": bootstrap}).alter_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, wanted)]
-    )
+    # Named, since its futures never complete once it has been collected.
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    futures = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
     for future in futures.values():
         for partition in future.result().topic_partitions:
             if partition.error:

@@ -112,7 +112,7 @@ class Sink:
         return output.splitlines()
 
 
-def until(condition, process, timeout=180):
+def until(condition, process, timeout=300):
     deadline = time.monotonic() + timeout
     while not condition():
         assert process.poll() is None, process.communicate()[0]
@@ -122,7 +122,7 @@ def until(condition, process, timeout=180):
         time.sleep(0.2)
 
 
-def finish(process, timeout=120):
+def finish(process, timeout=300):
     try:
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
