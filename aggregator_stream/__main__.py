@@ -1,6 +1,6 @@
 """The aggregator's command line."""
 
-import logging
+import logging.config
 from pathlib import Path
 
 import click
@@ -11,6 +11,16 @@ from aggregator_stream.state import Rules
 from forecaster.config import Config
 from forecaster.strategies import fedavg
 
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {"aggregator_stream": {"level": "INFO"}},
+}
+"""Given to Faust too, which would set up its own."""
+
 
 @click.command()
 @click.option("--bootstrap", required=True, help="Kafka, host:port.")
@@ -20,12 +30,10 @@ from forecaster.strategies import fedavg
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="For Faust's own files.")
 def main(bootstrap: str, registry: str, port: int, window_minutes: int, folder: Path) -> None:
     """Aggregate local updates into global models until told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("httpx", "httpx2", "aiokafka", "aiohttp.access"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.config.dictConfig(LOGGING)
     rules = Rules(Config(), fedavg(), window_ms=window_minutes * 60_000)
     app = create(rules, bootstrap, registry, port, folder)
-    faust.Worker(app, loglevel="WARN", quiet=False, redirect_stdouts=False).execute_from_commandline()
+    faust.Worker(app, logging_config=LOGGING, quiet=True, redirect_stdouts=False).execute_from_commandline()
 
 
 if __name__ == "__main__":

@@ -64,8 +64,6 @@ def configure(settings: Settings) -> Path:
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     (folder / "conf").mkdir(exist_ok=True)
     (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration, width=10_000))
-    for name in ("log4j-console.properties", "log4j-cli.properties"):
-        (folder / "conf" / name).write_text((distribution(settings) / "conf" / name).read_text())
     return folder / "conf"
 
 
@@ -98,7 +96,7 @@ def jvm(settings: Settings, heap: str, main: str, *arguments: str) -> list[str]:
     jars = f"{home / 'lib'}/*:{python}:{settings.build / 'jars' / 'flink'}/*"
     conf = settings.home / "flink" / "conf"
     options = yaml.safe_load((conf / "config.yaml").read_text())["env.java.opts.all"].split()
-    logging = f"-Dlog4j.configurationFile={conf / 'log4j-console.properties'}"
+    logging = f"-Dlog4j.configurationFile={ROOT / 'infra' / 'jvm' / 'flink' / 'log4j.properties'}"
     binary = f"{java.home(settings, java.FLINK)}/bin/java"
     return [
         binary,

@@ -5,7 +5,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import SchemaRegistryClient, topic_subject_name_strategy
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
@@ -17,7 +17,10 @@ from schemas.wire import Record, headers_of, key_of, timestamp_of
 
 EARLIEST = 631_152_000_000  # 1990-01-01, ms: no reading is older
 LATEST = 4_102_444_800_000  # 2100-01-01, ms: nor younger
+PATIENCE_S = 10
+"""How long the registry may take to answer (s); it would otherwise be waited for for ever."""
 _HEADER = 5  # magic byte and schema id
+_STRATEGY = {"subject.name.strategy": topic_subject_name_strategy}
 _NESTED = {
     "errors": lambda rows: tuple(HorizonError(**row) for row in rows),
     "contributions": lambda rows: tuple(_typed(Contribution, row) for row in rows),
@@ -56,7 +59,7 @@ class Codec:
     """
 
     def __init__(self, registry_url: str) -> None:
-        self._client = SchemaRegistryClient({"url": registry_url})
+        self._client = SchemaRegistryClient({"url": registry_url, "timeout": PATIENCE_S})
         self._serializers: dict[str, AvroSerializer] = {}
         self._deserializers: dict[str, AvroDeserializer] = {}
 
@@ -65,7 +68,7 @@ class Codec:
         topic = TOPIC_OF[type(event)]
         serializer = self._serializers.get(topic)
         if serializer is None:
-            options = {"auto.register.schemas": False}
+            options = {"auto.register.schemas": False, **_STRATEGY}
             serializer = AvroSerializer(self._client, json.dumps(TOPICS[topic].schema), conf=options)
             self._serializers[topic] = serializer
         value = serializer(_plain(event), SerializationContext(topic, MessageField.VALUE))
@@ -81,7 +84,7 @@ class Codec:
             raise NotAvroError(f"value of {len(value or b'')} bytes lacks the magic byte and schema id")
         deserializer = self._deserializers.get(topic)
         if deserializer is None:
-            deserializer = AvroDeserializer(self._client, json.dumps(TOPICS[topic].schema))
+            deserializer = AvroDeserializer(self._client, json.dumps(TOPICS[topic].schema), conf=_STRATEGY)
             self._deserializers[topic] = deserializer
         try:
             row = deserializer(value, SerializationContext(topic, MessageField.VALUE))
