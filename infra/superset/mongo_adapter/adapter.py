@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pymongo.errors import PyMongoError
 from shillelagh.adapters.base import Adapter
@@ -46,7 +46,7 @@ class AllOf(Filter):
     knows all the operators in use.
     """
 
-    operators = set(_OPERATORS)
+    operators: ClassVar = set(_OPERATORS)
 
     def __init__(self, operations: set[tuple[Operator, Any]]):
         self.operations = operations
@@ -94,10 +94,6 @@ class MongoAdapter(Adapter):
     def get_columns(self) -> dict[str, Field[Any, Any]]:
         """Columns and their types."""
         return self.columns
-
-    def get_cost(self, filtered_columns: list[tuple[str, Operator]], order: list[tuple[str, RequestedOrder]]) -> float:
-        """Less for every condition, so that SQLite hands over all it can."""
-        return 1_000_000.0 / 10 ** len(filtered_columns)
 
     def get_data(
         self,

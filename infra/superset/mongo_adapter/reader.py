@@ -43,6 +43,9 @@ def read(mongo: Database[Any], table: Table, conditions: Conditions, columns: Co
     """The table's rows that meet every condition, with these columns.
 
     Args:
+        mongo: the view.
+        table: what to read.
+        columns: those wanted, in no order.
         conditions: on columns that are filterable.
 
     Raises:

@@ -1,14 +1,18 @@
-"""Two things Shillelagh keeps from its adapters: whole ``IN`` lists, and integers that SQLite can compare.
+"""What Shillelagh's virtual tables do not do right, done here.
 
-Shillelagh answers ``x IN (a, b, c)`` with a separate read for each value; SQLite can hand over the list at once if the
-virtual table asks for it. And Shillelagh passes integers as text, by which MAX(9, 10) is 9.
+Shillelagh reads ``x IN (a, b, c)`` once for each value, though SQLite hands over the whole list if it is asked to; it
+mixes up constraints as soon as SQLite declares one of them unusable ("xBestIndex malfunction"); and it passes integers
+as text, by which MAX(9, 10) is 9.
 """
 
+import json
 from typing import Any
 
 import apsw
 from shillelagh.backends.apsw import db, vt
 from shillelagh.fields import Integer
+
+_WHOLE_LISTS = {"TEXT", "BIGINT", "REAL"}  # Shillelagh converts values of other types, one by one.
 
 
 class BigInteger(Integer):
@@ -26,21 +30,25 @@ class _Cursor(vt.VTCursor):
 
 class _Table(vt.VTTable):
     def BestIndexObject(self, index_info: apsw.IndexInfo) -> bool:  # noqa: N802
-        """Shillelagh's plan, with the lists asked for whole.
-
-        Only lists of text: Shillelagh converts the values of other types one by one.
-        """
-        planned = super().BestIndexObject(index_info)
-        columns = list(self.adapter.get_columns().values())
+        """A plan that takes over every usable constraint on a column with filters, in the form ``VTCursor`` reads."""
+        fields = list(self.adapter.get_columns().items())
+        indexes: list[tuple[int, int]] = []
         for i in range(index_info.nConstraint):
-            used = index_info.get_aConstraintUsage_argvIndex(i)
-            if (
-                used
-                and index_info.get_aConstraintUsage_in(i)
-                and columns[index_info.get_aConstraint_iColumn(i)].type == "TEXT"
-            ):
+            column, operator = index_info.get_aConstraint_iColumn(i), index_info.get_aConstraint_op(i)
+            if column < 0 or not index_info.get_aConstraint_usable(i):
+                continue
+            field = fields[column][1]
+            if not any(vt.operator_map.get(operator) in class_.operators for class_ in field.filters):
+                continue
+            indexes.append((column, operator))
+            index_info.set_aConstraintUsage_argvIndex(i, len(indexes))
+            index_info.set_aConstraintUsage_omit(i, field.exact)
+            if index_info.get_aConstraintUsage_in(i) and field.type in _WHOLE_LISTS:
                 index_info.set_aConstraintUsage_in(i, True)
-        return planned
+        requested = [fields[column][0] for column in index_info.colUsed]
+        index_info.idxStr = json.dumps({"indexes": indexes, "orderbys_to_process": [], "requested_columns": requested})
+        index_info.estimatedCost = 1e6 / 10 ** len(indexes)
+        return True
 
     def Open(self) -> _Cursor:  # noqa: N802
         """A cursor that understands lists."""

@@ -54,6 +54,8 @@ def forecast_ids(fleet: Sequence[Progress], conditions: Sequence[Condition], bin
     """Ids of the forecasts that can meet the conditions: of the last ``WINDOW`` unless they set a start.
 
     Args:
+        fleet: how far each device has come.
+        conditions: of the query, on any columns.
         bin_ms: length of a bin; forecasts are made at the ends of bins.
 
     Raises:

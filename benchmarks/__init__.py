@@ -1,0 +1,1 @@
+"""Speed, memory and model quality, each beside its baseline."""
