@@ -44,7 +44,7 @@ def _state(settings: Settings, service: Service, process: dict[str, Any] | None)
     return "healthy" if process["statename"] == "RUNNING" and service.healthy(settings) else "starting"
 
 
-def _log(settings: Settings) -> tuple[dict[str, dict[str, int | None]], dict[str, Any] | None]:
+def _log(settings: Settings) -> tuple[dict[str, Any], dict[str, Any] | None]:
     consumer = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": "status", "log_level": 0})
     try:
         counts = {name: {"events": _events(consumer, name, spec.partitions)} for name, spec in TOPICS.items()}
@@ -67,7 +67,7 @@ def newest_model(consumer: Consumer) -> dict[str, Any] | None:
         _, high = consumer.get_watermark_offsets(TopicPartition("global_models", partition), timeout=3)
         if high:
             tails.append(TopicPartition("global_models", partition, high - 1))
-    newest = None
+    newest: dict[str, Any] | None = None
     for tail in tails:
         consumer.assign([tail])
         message = consumer.poll(3)

@@ -12,11 +12,11 @@ from shillelagh.fields import Boolean, DateTime, Field, Float, String
 from shillelagh.filters import Filter, Operator
 from shillelagh.typing import RequestedOrder, Row
 
-from .conditions import Condition
-from .reader import database, read
-from .tables import TABLES
-from .virtual_table import BigInteger, install
-from .windows import TooMuchError
+from infra.superset.mongo_adapter.conditions import Condition
+from infra.superset.mongo_adapter.reader import database, read
+from infra.superset.mongo_adapter.tables import TABLES
+from infra.superset.mongo_adapter.virtual_table import BigInteger, install
+from infra.superset.mongo_adapter.windows import TooMuchError
 
 NAME = "fedlog"
 """What ``engine_params`` in ``assets/databases`` calls the adapter."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from .tables import Table
+from infra.superset.mongo_adapter.tables import Table
 
 Operator = Literal["in", "ge", "gt", "le", "lt", "null", "not null"]
 

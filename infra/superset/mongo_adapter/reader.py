@@ -13,10 +13,10 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from .conditions import Condition, meets, mongo_filter
-from .rows import projection, rows_of
-from .tables import Column, Table
-from .windows import Progress, forecast_ids, reading_id, reading_ids
+from infra.superset.mongo_adapter.conditions import Condition, meets, mongo_filter
+from infra.superset.mongo_adapter.rows import projection, rows_of
+from infra.superset.mongo_adapter.tables import Column, Table
+from infra.superset.mongo_adapter.windows import Progress, forecast_ids, reading_id, reading_ids
 
 Row = dict[str, Any]
 Conditions = Sequence[Condition]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from .tables import Column, Table
+from infra.superset.mongo_adapter.tables import Column, Table
 
 
 def projection(columns: Collection[Column]) -> dict[str, int]:

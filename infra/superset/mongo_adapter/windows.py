@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .conditions import Condition, chosen, span
+from infra.superset.mongo_adapter.conditions import Condition, chosen, span
+from schemas.forecasts import prediction_id
 
 SOURCES = ("local", "stream")
 """Sources whose forecasts can be named; a batch evaluation has its own ids, per version, over any part of history."""
@@ -81,7 +82,7 @@ def forecast_ids(fleet: Sequence[Progress], conditions: Sequence[Condition], bin
             "fewer devices or one horizon_ms"
         )
     return (
-        f"{source}/{device_id}/{horizon // 60_000}/{made_at}"
+        prediction_id(source, device_id, horizon, made_at)
         for source in sources
         for device_id, horizon, bins in plan
         for made_at in bins

@@ -1,0 +1,65 @@
+"""Reads every topic to its end with Flink's own `avro-confluent` format; prints how many events of each there were.
+
+Run as a program, since a PyFlink gateway is one per process: `python -m tests.e2e.flink_reader BOOTSTRAP REGISTRY`.
+"""
+
+import json
+import sys
+from typing import Any
+
+from pyflink.table import EnvironmentSettings, TableEnvironment
+
+from infra.settings import Settings
+from schemas.topics import TOPICS
+
+TYPES = {"string": "STRING", "bytes": "BYTES", "int": "INT", "long": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+def flink_type(avro: Any, named: dict[str, Any]) -> str:
+    """The SQL type that Flink gives an Avro type."""
+    match avro:
+        case ["null", inner]:
+            return flink_type(inner, named).removesuffix(" NOT NULL")
+        case {"logicalType": "timestamp-millis"}:
+            return "TIMESTAMP(3) NOT NULL"
+        case {"type": "record", "name": name, "fields": fields}:
+            named[name] = avro
+            inside = ", ".join(f"`{f['name']}` {flink_type(f['type'], named)}" for f in fields)
+            return f"ROW<{inside}> NOT NULL"
+        case {"type": "array", "items": items}:
+            return f"ARRAY<{flink_type(items, named)}> NOT NULL"
+        case {"type": "map", "values": values}:
+            return f"MAP<STRING NOT NULL, {flink_type(values, named)}> NOT NULL"
+        case {"type": inner}:
+            return flink_type(inner, named)
+        case str() if avro in named:
+            return flink_type(named[avro], named)
+        case _:
+            return f"{TYPES[avro]} NOT NULL"
+
+
+def count(tables: TableEnvironment, topic: str, bootstrap: str, registry: str) -> int:
+    """Decode all columns of all events of a topic, and count them."""
+    named: dict[str, Any] = {}
+    fields = TOPICS[topic].schema["fields"]
+    columns = ", ".join(f"`{f['name']}` {flink_type(f['type'], named)}" for f in fields)
+    tables.execute_sql(f"""
+        CREATE TEMPORARY TABLE `{topic}` ({columns}) WITH (
+            'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{bootstrap}',
+            'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset',
+            'format' = 'avro-confluent', 'avro-confluent.url' = '{registry}')""")
+    last = fields[-1]["name"]
+    with tables.execute_sql(f"SELECT COUNT(`{last}`), COUNT(*) FROM `{topic}`").collect() as rows:
+        return int(list(rows)[-1][1])
+
+
+def main(bootstrap: str, registry: str) -> None:
+    """Count the events of every topic."""
+    tables = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
+    jars = sorted((Settings().build / "jars" / "flink").glob("*.jar"))
+    tables.get_config().set("pipeline.jars", ";".join(jar.resolve().as_uri() for jar in jars))
+    print(json.dumps({topic: count(tables, topic, bootstrap, registry) for topic in TOPICS}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

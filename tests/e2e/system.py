@@ -1,0 +1,91 @@
+"""A whole system under test: its own home and ports, driven as a person would, with make."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from infra import ports, supervision
+from infra.settings import ROOT, Settings
+from schemas.codec import Codec
+from schemas.events import Event
+from schemas.topics import TOPICS
+
+
+class System(NamedTuple):
+    """What make is run for."""
+
+    settings: Settings
+
+    def make(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, **self.settings.exported(), "NO_COLOR": "1"}
+        for asked in ("FEDLOG_DATA", "FEDLOG_SPEED", "MAKEFLAGS", "MAKELEVEL"):
+            environment.pop(asked, None)
+        argv = ["make", "--no-print-directory", *arguments]
+        if arguments[0] == "up":
+            argv += [f"DATA={self.settings.data}", f"SPEED={self.settings.speed}"]
+        return subprocess.run(
+            argv, cwd=ROOT, env=environment, timeout=timeout, capture_output=True, text=True, check=False
+        )
+
+    def status(self) -> dict[str, Any]:
+        done = self.make("status", "FORMAT=json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def states(self) -> dict[str, str]:
+        return {row["name"]: row["state"] for row in self.status()["services"]}
+
+    def version(self) -> int:
+        model = self.status()["global_model"]
+        return 0 if model is None else int(model["version"])
+
+    def messages(self, topic: str, last: int | None = None) -> Iterator[Message]:
+        """Everything on a topic up to its end now, or its last records of each partition."""
+        consumer = Consumer({"bootstrap.servers": self.settings.bootstrap, "group.id": "test"})
+        try:
+            starts, left = [], 0
+            for partition in range(TOPICS[topic].partitions):
+                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+                start = low if last is None else max(low, high - last)
+                starts.append(TopicPartition(topic, partition, start))
+                left += high - start
+            consumer.assign(starts)
+            while left:
+                message = consumer.poll(30)
+                assert message is not None, f"{left} records of {topic} do not come"
+                if message.error():
+                    raise KafkaException(message.error())
+                left -= 1
+                yield message
+        finally:
+            consumer.close()
+
+    def events(self, topic: str, last: int | None = None) -> Iterator[Event]:
+        codec = Codec(self.settings.registry)
+        for message in self.messages(topic, last):
+            yield codec.decode(topic, message.value(), message.key())
+
+    def pid(self, service: str) -> int:
+        return int(supervision.processes(self.settings)[service]["pid"])
+
+
+def eventually(holds: Callable[[], Any], seconds: float, what: str, every: float = 2) -> Any:
+    """The first true value of ``holds``; fails when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := holds()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(every)
+    return value
+
+
+def isolated(home: Path, **changes: Any) -> System:
+    names = ports.PORTS
+    chosen = dict(zip(names, ports.free(len(names)), strict=True))
+    return System(Settings(home=home, cache=home / "cache", **chosen, **changes))

@@ -1,0 +1,248 @@
+"""`make up` with synthetic data at the default speed: the loop closes, breaks, heals, and is replayed.
+
+The tests share one system and run in this order.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+
+import psutil
+import pytest
+from confluent_kafka import Producer
+from infra.superset.check import chart_rows
+
+from benchmarks.memory import sample
+from infra.services import services
+from infra.settings import ROOT
+from schemas.codec import Codec
+from schemas.events import Reading
+from schemas.topics import TOPICS
+from tests.e2e.system import System, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+
+HEALED_S = 120
+BAD_EVENT_TIME = 253_402_300_799_000 * 10
+
+
+def test_everything_is_healthy_after_make_up(live: System):
+    assert set(live.states().values()) == {"healthy"}
+
+
+def test_a_second_make_up_changes_nothing_and_says_so(live: System):
+    before = {name: live.pid(name) for name in ("kafka", "flink-taskmanager", "spark", "producer")}
+    done = live.make("up")
+    assert done.returncode == 0
+    assert "nothing changed" in done.stdout
+    assert {name: live.pid(name) for name in before} == before
+
+
+def test_five_consecutive_versions_come_within_ten_minutes(live: System):
+    eventually(lambda: live.version() >= 5, 600, "five versions")
+    versions = [event.version for event in live.events("global_models")]
+    assert versions == list(range(1, len(versions) + 1))
+    for model in live.events("global_models"):
+        accepted = [c.coefficient for c in model.contributions if c.outcome == "accepted"]
+        assert sum(accepted) == pytest.approx(1)
+        assert model.parent_version == model.version - 1
+
+
+def test_local_and_stream_predictions_name_increasing_versions(live: System):
+    def named() -> dict[str, list[int]] | None:
+        seen = defaultdict(list)
+        for event in live.events("predictions"):
+            if event.actual is None and (not seen[event.source] or seen[event.source][-1] != event.model_version):
+                seen[event.source].append(event.model_version)
+        return seen if all(len(set(seen[source])) > 2 for source in ("local", "stream")) else None
+
+    versions = eventually(named, 240, "predictions of three versions from both sources", every=10)
+    assert {"local", "stream"} <= set(versions)
+    for device in {event.device_id for event in live.events("predictions", last=200)}:
+        made = [e for e in live.events("predictions") if e.device_id == device and e.actual is None]
+        for source in ("local", "stream"):
+            ours = [e.model_version for e in made if e.source == source]
+            assert ours == sorted(ours), f"{source} forecasts of {device} went back to an older model"
+
+
+def test_every_collection_fills(live: System):
+    eventually(lambda: all(live.status()["mongo"].values()), 120, "documents in every collection")
+
+
+def test_events_of_every_topic_decode_with_the_registry(live: System):
+    for topic in TOPICS:
+        events = list(live.events(topic, last=50))
+        assert events, topic
+        assert all(isinstance(event, TOPICS[topic].event) for event in events)
+
+
+def test_events_of_every_topic_decode_with_flinks_avro_confluent(live: System):
+    counted = subprocess.run(
+        [sys.executable, "-m", "tests.e2e.flink_reader", live.settings.bootstrap, live.settings.registry],
+        cwd=ROOT,
+        env={**os.environ, "FEDLOG_BUILD": str(live.settings.build)},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert counted.returncode == 0, counted.stderr[-4000:]
+    counts = json.loads(counted.stdout.splitlines()[-1])
+    assert counts.keys() == TOPICS.keys()
+    assert all(counts.values()), counts
+
+
+def test_kcat_shows_the_versions(live: System):
+    kcat = subprocess.run(["which", "kcat"], capture_output=True, check=False)
+    if kcat.returncode:
+        pytest.skip("kcat is not installed")
+    argv = ["kcat", "-b", live.settings.bootstrap, "-t", "global_models", "-C", "-e", "-q", "-f", "%k %h\n"]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    assert all(line.startswith("fleet ") for line in shown)
+    assert any("version=5," in line for line in shown)
+
+
+def test_tail_and_models_show_the_log(live: System):
+    tail = live.make("tail", "TOPIC=global_models", "FOLLOW=no")
+    rows = [json.loads(line) for line in tail.stdout.splitlines()]
+    assert {"version", "window_end", "contributions", "_log"} <= rows[-1].keys()
+    assert "version=1," in live.make("models").stdout
+
+
+def test_the_dashboard_shows_rows_from_mongo(live: System):
+    password = (live.settings.home / "superset" / "admin_password").read_text()
+    rows = chart_rows(f"http://127.0.0.1:{live.settings.superset_port}", "admin", password, "fleet-now")
+    assert rows
+    assert all(rows.values()), rows
+
+
+def test_what_cannot_be_digested_becomes_a_dead_letter_and_the_stages_go_on(live: System):
+    codec = Codec(live.settings.registry)
+    good = codec.encode(Reading("mote-99", 1_100_000_000_000, 1, 20.0, 40.0, 100.0, 2.6, "test"))
+    reading = Reading("mote-99", 1_100_000_000_000, 2, 20.0, 40.0, 100.0, 2.6, "test")
+    nan = codec.encode(reading._replace(temperature=float("nan")))
+    impossible = codec.encode(reading._replace(event_time=0))
+    bad = {
+        "NotAvroError": b"these are not the bytes of an event",
+        "UnknownSchemaError": b"\x00\x00\x0f\x42\x40" + good.value[5:],
+        "TruncatedRecordError": good.value[:-8],
+        "InvalidEventError": nan.value,
+        "InvalidEventError ": impossible.value,
+    }
+    producer = Producer({"bootstrap.servers": live.settings.bootstrap})
+    for value in bad.values():
+        producer.produce("iot_stream", key=b"mote-99", value=value, timestamp=1_100_000_000_000)
+    producer.produce("local_updates", key=b"mote-99", value=b"nor is this an update", timestamp=1_100_000_000_000)
+    producer.produce("global_models", key=b"fleet", value=b"nor this a model", timestamp=1_100_000_000_000)
+    assert producer.flush(30) == 0
+
+    def letters() -> dict[str, list[bytes]]:
+        found = defaultdict(list)
+        for event in live.events("dead_letters"):
+            found[event.stage].append(event.original)
+        return found
+
+    def all_there() -> bool:
+        found = letters()
+        everywhere = all(
+            set(bad.values()) <= set(found[stage]) for stage in ("flink_training", "spark_analytics", "mongo_sink")
+        )
+        return everywhere and b"nor is this an update" in found["aggregator_stream"]
+
+    eventually(all_there, 120, "a dead letter for each bad record from each stage", every=5)
+    for event in live.events("dead_letters"):
+        if event.original == bad["UnknownSchemaError"]:
+            assert event.error_class == "UnknownSchemaError"
+            assert event.origin_topic == "iot_stream"
+            assert event.origin_key == b"mote-99"
+    version = live.version()
+    eventually(lambda: live.version() >= version + 2, 180, "two more versions after bad input")
+
+
+def test_batch_evaluates_the_whole_topic(live: System):
+    done = live.make("batch", timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = [e for e in live.events("predictions") if e.source == "batch" and e.actual is not None]
+    assert scored
+    assert {e.model_version for e in scored} == {max(e.model_version for e in scored)}
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "mongo",
+        "registry",
+        "aggregator",
+        "sink",
+        "spark",
+        "superset",
+        "producer",
+        "flink-training",
+        "flink-taskmanager",
+        "flink-jobmanager",
+        "kafka",
+    ],
+)
+def test_a_killed_service_comes_back_and_the_loop_goes_on(live: System, service: str):
+    assert service in services(live.settings)
+    before, version = live.pid(service), live.version()
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, f"all healthy after killing {service}")
+    assert live.pid(service) != before
+    eventually(lambda: live.version() >= version + 2, 240, f"two more versions after killing {service}")
+
+
+@pytest.mark.parametrize("command", ["beam_boot", "SparkSubmit"])
+def test_a_killed_worker_comes_back_and_the_loop_goes_on(live: System, command: str):
+    service = {"beam_boot": "flink-taskmanager", "SparkSubmit": "spark"}[command]
+    family = psutil.Process(live.pid(service)).children(recursive=True)
+    workers = [process for process in family if command in " ".join(process.cmdline())]
+    assert workers
+    version, made = live.version(), live.status()["topics"]["predictions"]["events"]
+    workers[0].kill()
+    eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, f"all healthy after killing {command}")
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions")
+    eventually(lambda: live.status()["topics"]["predictions"]["events"] > made, 60, "more predictions")
+
+
+def test_versions_are_still_consecutive_and_no_update_counts_twice(live: System):
+    models = [json.loads(line) for line in live.make("tail", "TOPIC=global_models", "FOLLOW=no").stdout.splitlines()]
+    versions = [model["version"] for model in models if "version" in model]
+    assert versions == list(range(versions[0], versions[0] + len(versions)))
+    counted = [c["update_id"] for model in models if "version" in model for c in model["contributions"]]
+    assert len(counted) == len(set(counted))
+
+
+def test_memory_stays_below_eight_gibibytes(live: System):
+    sizes = sample(live.settings)
+    print(sizes)
+    assert sum(sizes.values()) < 8 * 1024, sizes
+
+
+def test_replay_rebuilds_the_views_from_the_topics(live: System):
+    before = live.status()["mongo"]
+    done = live.make("replay", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = live.status()["mongo"]
+    assert all(after[name] >= before[name] for name in before)
+    assert (live.settings.models / "global" / "v000001.safetensors").exists()
+
+
+def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
+    version = live.version()
+    assert live.make("down").returncode == 0
+    status = live.status()
+    assert {row["state"] for row in status["services"]} == {"down"}
+    assert status["topics"]["iot_stream"] == {"events": None}
+    done = live.make("up", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions after down and up")
+
+
+def test_clean_refuses_while_the_system_runs(live: System):
+    done = live.make("clean", "YES=1")
+    assert done.returncode != 0
+    assert "make down" in done.stderr

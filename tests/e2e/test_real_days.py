@@ -1,0 +1,66 @@
+"""Four real days of the Intel Lab through the whole loop, at 1200 event-seconds a second."""
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import pytest
+
+from tests.e2e.system import System, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+ACCEPTED, REJECTED = 373_195, 2_116
+DAYS, DEVICES = 4, 52
+
+
+def test_all_readings_and_rejections_are_on_the_log_once(real: System):
+    eventually(lambda: real.status()["topics"]["iot_stream"]["events"] >= ACCEPTED, 900, "four days of readings", 10)
+    positions = [event.position for event in real.events("iot_stream")]
+    assert len(positions) == len(set(positions)) == ACCEPTED
+    letters = Counter(event.error_message.split(":")[0] for event in real.events("dead_letters"))
+    assert letters.total() == REJECTED
+
+
+def test_every_window_of_the_four_days_has_its_model(real: System):
+    # The last windows stay open: nothing on the log says that they have ended.
+    expected = DAYS * 48 - 2
+    eventually(lambda: real.version() >= expected, 300, f"{expected} versions", 5)
+    models = list(real.events("global_models"))
+    assert [model.version for model in models] == list(range(1, len(models) + 1))
+    assert all(a.window_end == b.window_start for a, b in pairwise(models))
+    contributors = [sum(c.outcome == "accepted" for c in model.contributions) for model in models]
+    assert min(contributors[4:]) > DEVICES / 2
+    assert all("intel_lab" in model.dataset for model in models)
+
+
+def test_devices_forecast_better_than_persistence_on_the_last_day(real: System):
+    """Half an hour ahead, all devices pooled; a sanity bound, not the quality bar (a benchmark has that)."""
+    last_day = 1_078_617_600_000  # 2004-03-07
+    error, persistence, devices = 0.0, 0.0, defaultdict(int)
+    for event in real.events("predictions"):
+        scored = event.source == "local" and event.actual is not None and event.made_at >= last_day
+        if scored and event.horizon_ms == 1_800_000 and event.error and event.error.temperature is not None:
+            error += abs(event.error.temperature)
+            persistence += abs(event.persistence.temperature - event.actual.temperature)
+            devices[event.device_id] += 1
+    assert len(devices) >= DEVICES - 4
+    print(f"temperature, 30 min, 7 March: {error / persistence:.3f} of persistence, {sum(devices.values())} forecasts")
+    assert error < persistence
+
+
+def test_spark_followed_the_versions(real: System):
+    versions = {event.model_version for event in real.events("predictions") if event.source == "stream"}
+    assert len(versions) > 20
+
+
+def test_the_views_have_everything(real: System):
+    def mirrored() -> bool:
+        status = real.status()
+        return bool(
+            status["mongo"]["sensor_readings"] == ACCEPTED
+            and status["mongo"]["global_model"] == status["topics"]["global_models"]["events"]
+        )
+
+    eventually(mirrored, 300, "all readings and models in MongoDB", 5)
+    assert real.status()["mongo"]["local_models"] == DEVICES
+    assert len(list((real.settings.models / "local").glob("*.safetensors"))) == DEVICES
