@@ -1,0 +1,124 @@
+"""Prepare Superset: its metadata, the administrator, the dashboard. Does only what has changed since the last time.
+
+Run with Superset's interpreter, from anywhere: ``python infra/superset/provision.py``.
+"""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+HERE = Path(__file__).resolve().parent
+sys.path[0] = str(HERE.parents[1])  # The repository, not this folder, whose module names are common words.
+
+from infra.superset import stamp  # noqa: E402
+
+USER = "admin"
+
+logger = logging.getLogger("fedlog.superset")
+
+
+@click.command()
+def main() -> None:
+    """Prepare Superset for its next start; quick where nothing has changed."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    provision()
+
+
+def provision() -> None:
+    """Do the steps that are due, in order; each is marked done when it is.
+
+    Raises:
+        KeyError: a variable of ``superset_config.py``, or ``FEDLOG_SUPERSET_PASSWORD``, is not set.
+    """
+    home = Path(os.environ["FEDLOG_SUPERSET_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    marks = home / "provisioned.json"
+    password = os.environ["FEDLOG_SUPERSET_PASSWORD"]
+    wanted = stamp.wanted(HERE, version("apache-superset"), os.environ["FEDLOG_SUPERSET_SECRET_KEY"], password)
+    done = stamp.read(marks) if (home / "superset.db").exists() else {}
+    steps = stamp.due(done, wanted)
+    if not steps:
+        logger.info("Superset is prepared: nothing has changed")
+        return
+    with _step("loading Superset"):
+        app = _app()
+    work: dict[str, Callable[[], None]] = {
+        "metadata": _metadata,
+        "administrator": lambda: _administrator(password),
+        "assets": _assets,
+    }
+    with app.app_context():
+        for name in steps:
+            work[name]()
+            done = {**done, name: wanted[name]}
+            stamp.write(marks, done)
+
+
+def _app() -> Any:
+    os.environ["SUPERSET_CONFIG_PATH"] = str(HERE / "superset_config.py")
+    from superset.app import create_app
+
+    app = create_app()
+    for chatty in ("alembic", "superset", "flask_appbuilder"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    return app
+
+
+def _metadata() -> None:
+    import flask_migrate
+    import superset
+    from superset import appbuilder, db, security_manager
+
+    with _step("migrating the metadata"):
+        flask_migrate.upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
+    # Its logging configuration has switched ours off.
+    logger.disabled = False
+    with _step("setting up roles and permissions"):
+        appbuilder.add_permissions(update_perms=True)
+        security_manager.sync_role_definitions()
+        db.session.commit()
+
+
+def _administrator(password: str) -> None:
+    from superset import security_manager
+
+    with _step(f"setting up the user {USER}"):
+        user = security_manager.find_user(username=USER)
+        if user is not None:
+            security_manager.reset_password(user.id, password)
+            return
+        role = security_manager.find_role("Admin")
+        if not security_manager.add_user(USER, "Fedlog", "Admin", f"{USER}@localhost", role, password=password):
+            raise RuntimeError(f"Superset would not add the user {USER}: see its log above")
+
+
+def _assets() -> None:
+    from flask import g
+    from superset import security_manager
+    from superset.commands.importers.v1.assets import ImportAssetsCommand
+
+    folder = HERE / "assets"
+    contents = {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*.yaml"))}
+    with _step(f"importing the dashboard ({len(contents)} files)"):
+        g.user = security_manager.find_user(username=USER)
+        ImportAssetsCommand(contents).run()
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    logger.info("%s", what)
+    began = time.monotonic()
+    yield
+    logger.info("%s took %.1f s", what, time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()
