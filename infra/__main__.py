@@ -24,6 +24,8 @@ from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
 
 console = Console()
+SAY_S = 20
+"""Between two words on what is still waited for (s)."""
 
 
 @click.group()
@@ -50,6 +52,7 @@ def up(timeout: int) -> None:
 def _wait(settings: Settings, timeout: int) -> None:
     """Say what has become healthy, as it does."""
     began, well = time.monotonic(), set[str]()
+    said = began
     while True:
         rows = status_of(settings)["services"]
         for row in rows:
@@ -62,6 +65,9 @@ def _wait(settings: Settings, timeout: int) -> None:
         missing = [row["name"] for row in rows if row["name"] not in well]
         if not missing:
             return
+        if time.monotonic() - said > SAY_S:
+            said = time.monotonic()
+            console.print(f"[yellow]…[/] still waiting for {', '.join(missing)} ({said - began:.0f} s)", highlight=False)
         if time.monotonic() - began > timeout:
             raise click.ClickException(f"{', '.join(missing)} not healthy after {timeout} s: see `make logs`.")
         time.sleep(2)

@@ -200,7 +200,7 @@ def _one_thread() -> dict[str, str]:
 
 
 def services(settings: Settings) -> dict[str, Service]:
-    """All processes of the system by name; MongoDB only where the settings do not name one that runs already."""
+    """All processes of the system by name, less those that the settings leave out or know to run elsewhere."""
     log = ("contracts",)
     listed = [
         Service("kafka", _kafka, ready.kafka, (), lambda s: s.bootstrap),
@@ -216,7 +216,8 @@ def services(settings: Settings) -> dict[str, Service]:
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
         Service("producer", _producer, ready.running, log),
     ]
-    return {s.name: s for s in listed if not (s.name == "mongo" and settings.mongo)}
+    left_out = {*settings.without.split(","), *(["mongo"] if settings.mongo else [])}
+    return {service.name: service for service in listed if service.name not in left_out}
 
 
 def folder(settings: Settings, name: str) -> Path:

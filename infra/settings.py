@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     trigger_seconds: int = Field(5, description="Between two micro-batches of the Spark evaluator.")
     database: str = Field("fedlog", description="MongoDB database.")
     mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")
+    without: str = Field("", description="Services not to run, by name, joined by commas.")
     java: str = Field("", description="A JDK's folder; empty: the `java` on the PATH.")
 
     kafka_port: int = 9092

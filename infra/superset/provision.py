@@ -67,8 +67,9 @@ def _app() -> Any:
     from superset.app import create_app
 
     app = create_app()
-    for chatty in ("alembic", "superset", "flask_appbuilder"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logger.setLevel(logging.INFO)
+    for chatty, level in {"alembic": logging.WARNING, "py.warnings": logging.ERROR}.items():
+        logging.getLogger(chatty).setLevel(level)
     return app
 
 
@@ -79,8 +80,6 @@ def _metadata() -> None:
 
     with _step("migrating the metadata"):
         flask_migrate.upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
-    # Its logging configuration has switched ours off.
-    logger.disabled = False
     with _step("setting up roles and permissions"):
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()

@@ -3,6 +3,7 @@
 Secrets and addresses come from the environment, for none belongs in a file of the repository.
 """
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -33,11 +34,14 @@ DATA_CACHE_CONFIG = {
     "CACHE_THRESHOLD": 200,
 }
 SUPERSET_WEBSERVER_TIMEOUT = 60
+DASHBOARD_AUTO_REFRESH_MODE = "fetch"
 ROW_LIMIT = 10_000
 SQL_MAX_ROW = 20_000
 
 FEATURE_FLAGS = {"ALERT_REPORTS": False, "THUMBNAILS": False, "DRILL_TO_DETAIL": False, "DRILL_BY": False}
 CELERY_CONFIG = None
+LOG_LEVEL = logging.WARNING
+ALEMBIC_SKIP_LOG_CONFIG = True  # It would switch off the loggers of whoever migrates.
 FAB_API_SWAGGER_UI = False
 ENABLE_CORS = False
 # Logging in is all a person does without a session; on loopback only the machine's own users can try.
