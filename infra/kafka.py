@@ -50,6 +50,7 @@ def prepare(settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "server.properties"
     path.write_text("".join(f"{name}={value}\n" for name, value in properties(settings).items()))
-    arguments = ["--standalone", "--ignore-formatted", "--cluster-id", uuid.uuid4().hex[:22], "--config", str(path)]
-    subprocess.run(command(settings, "128m", "kafka.tools.StorageTool", "format", *arguments), check=True)
+    if not (folder / "log" / "meta.properties").exists():
+        arguments = ["--standalone", "--cluster-id", uuid.uuid4().hex[:22], "--config", str(path)]
+        subprocess.run(command(settings, "128m", "kafka.tools.StorageTool", "format", *arguments), check=True)
     return path

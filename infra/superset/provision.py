@@ -13,10 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import click
-
 HERE = Path(__file__).resolve().parent
-sys.path[0] = str(HERE.parents[1])  # The repository, not this folder, whose module names are common words.
+if __name__ == "__main__":
+    sys.path[0] = str(HERE.parents[1])  # The repository, not this folder, whose module names are common words.
 
 from infra.superset import stamp  # noqa: E402
 
@@ -25,15 +24,8 @@ USER = "admin"
 logger = logging.getLogger("fedlog.superset")
 
 
-@click.command()
-def main() -> None:
-    """Prepare Superset for its next start; quick where nothing has changed."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    provision()
-
-
-def provision() -> None:
-    """Do the steps that are due, in order; each is marked done when it is.
+def prepare() -> None:
+    """Do the steps that are due, in order; each is marked done when it is. Quick where nothing has changed.
 
     Raises:
         KeyError: a variable of ``superset_config.py``, or ``FEDLOG_SUPERSET_PASSWORD``, is not set.
@@ -74,7 +66,7 @@ def _app() -> Any:
 
 
 def _metadata() -> None:
-    import flask_migrate
+    import flask_migrate  # type: ignore[import-untyped]
     import superset
     from superset import appbuilder, db, security_manager
 
@@ -100,7 +92,7 @@ def _administrator(password: str) -> None:
 
 
 def _assets() -> None:
-    from flask import g
+    from flask import g  # type: ignore[import-not-found]
     from superset import security_manager
     from superset.commands.importers.v1.assets import ImportAssetsCommand
 
@@ -120,4 +112,5 @@ def _step(what: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    prepare()

@@ -5,12 +5,14 @@ Run with Superset's interpreter: ``python infra/superset/serve.py``. Ready when 
 
 import logging
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+sys.path[0] = str(ROOT)  # Not this folder, whose module names are common words.
+
+from infra.superset.provision import prepare  # noqa: E402
 
 THREADS = 8
 """One for each chart of a dashboard that is being loaded, and some for the page itself."""
@@ -26,10 +28,10 @@ def command(port: str) -> list[str]:
     ]
 
 
-def environment() -> dict[str, str]:
-    """This process's, with what keeps Superset small and quiet."""
+def environment(inherited: dict[str, str]) -> dict[str, str]:
+    """What the environment given lacks to keep Superset small and to let it find its configuration."""
     return {
-        **os.environ,
+        **inherited,
         "SUPERSET_CONFIG_PATH": str(HERE / "superset_config.py"),
         "PYTHONPATH": str(ROOT),
         "MALLOC_ARENA_MAX": "2",
@@ -39,13 +41,13 @@ def environment() -> dict[str, str]:
 
 
 def main() -> None:
-    """Prepare, then replace this process. Does not return."""
+    """Prepare, then replace this process, with all that preparing loaded. Does not return."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # In a process of its own: what preparing loads would only be thrown away.
-    subprocess.run([sys.executable, str(HERE / "provision.py")], env=environment(), check=True)
-    argv = command(os.environ["FEDLOG_SUPERSET_PORT"])
-    logging.info("serving on 127.0.0.1:%s", os.environ["FEDLOG_SUPERSET_PORT"])
-    os.execve(argv[0], argv, environment())  # noqa: S606
+    port = os.environ["FEDLOG_SUPERSET_PORT"]
+    prepare()
+    logging.getLogger("fedlog.superset").info("serving on 127.0.0.1:%s", port)
+    argv = command(port)
+    os.execve(argv[0], argv, environment(dict(os.environ)))  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 if (_root := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(_root)
 
-from infra.superset.mongo_adapter.adapter import register  # noqa: E402
+from infra.superset.mongo_adapter.adapter import register
 
 register()
 

@@ -6,6 +6,7 @@ Kind = Literal["string", "integer", "float", "boolean", "time"]
 Reading = Literal["find", "forecasts", "readings", "devices"]
 
 SENSORS = ("temperature", "humidity", "light", "voltage")
+_FLOATS: dict[str, Kind] = {sensor: "float" for sensor in SENSORS}
 
 
 class Column(NamedTuple):
@@ -52,7 +53,7 @@ def _columns(under: str = "", prefix: str = "", **kinds: Kind) -> tuple[Column, 
 
 
 def _measurements(record: str) -> tuple[Column, ...]:
-    return _columns(f"{record}.", f"{record}_", **dict.fromkeys(SENSORS, "float"))
+    return _columns(f"{record}.", f"{record}_", **_FLOATS)
 
 
 _ERRORS = _columns(
@@ -80,7 +81,7 @@ _ALL = (
         "sensor_readings",
         (
             *_columns(device_id="string", event_time="time", epoch="integer"),
-            *_columns(temperature="float", humidity="float", light="float", voltage="float"),
+            *_columns(**_FLOATS),
             *_columns(dataset="string", lap="integer", position="integer"),
         ),
         reading="readings",
@@ -91,7 +92,7 @@ _ALL = (
         (
             *_columns(device_id="string", sequence="integer", event_time="time", base_version="integer"),
             *_columns(example_count="integer", reading_partition="integer", last_offset="integer", dataset="string"),
-            *_columns("reading.", "reading_", event_time="time", **dict.fromkeys(SENSORS, "float")),
+            *_columns("reading.", "reading_", event_time="time", **_FLOATS),
         ),
         reading="devices",
         joined="reading",

@@ -8,7 +8,7 @@ as text, by which MAX(9, 10) is 9.
 import json
 from typing import Any
 
-import apsw
+import apsw  # type: ignore[import-not-found]  # Only Superset's environment has it.
 from shillelagh.backends.apsw import db, vt
 from shillelagh.fields import Integer
 
