@@ -41,6 +41,7 @@ def main() -> None:
 def up(timeout: int) -> None:
     """Start everything and wait until it is healthy."""
     settings = Settings()
+    supervision.settle(settings)
     if not supervision.alive(settings) and (sentences := ports.taken(settings)):
         raise click.ClickException(" ".join(sentences))
     if not supervision.start(settings):
@@ -67,7 +68,9 @@ def _wait(settings: Settings, timeout: int) -> None:
             return
         if time.monotonic() - said > SAY_S:
             said = time.monotonic()
-            console.print(f"[yellow]…[/] still waiting for {', '.join(missing)} ({said - began:.0f} s)", highlight=False)
+            console.print(
+                f"[yellow]…[/] still waiting for {', '.join(missing)} ({said - began:.0f} s)", highlight=False
+            )
         if time.monotonic() - began > timeout:
             raise click.ClickException(f"{', '.join(missing)} not healthy after {timeout} s: see `make logs`.")
         time.sleep(2)

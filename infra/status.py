@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -41,7 +42,16 @@ def _state(settings: Settings, service: Service, process: dict[str, Any] | None)
         return "healthy" if service.once and service.healthy(settings) else "finished"
     if process["statename"] in ("FATAL", "BACKOFF", "UNKNOWN"):
         return "down"
-    return "healthy" if process["statename"] == "RUNNING" and service.healthy(settings) else "starting"
+    waiting = process["statename"] != "RUNNING" or _launching(process["pid"])
+    return "healthy" if not waiting and service.healthy(settings) else "starting"
+
+
+def _launching(pid: int) -> bool:
+    """Whether a service's process is still its launcher, waiting for what the service needs."""
+    try:
+        return "launch" in psutil.Process(pid).cmdline()
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _log(settings: Settings) -> tuple[dict[str, Any], dict[str, Any] | None]:

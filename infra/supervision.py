@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from infra.services import folder, services
 from infra.settings import ROOT, Settings
@@ -68,11 +68,25 @@ def proxy(settings: Settings) -> Any:
 
 
 def alive(settings: Settings) -> bool:
-    """Whether this system's supervisord answers."""
+    """Whether this system's supervisord answers, if only to say that it is shutting down."""
+    return _state(settings) is not None
+
+
+def _state(settings: Settings) -> str | None:
     try:
-        return bool(proxy(settings).getState()["statename"])
+        return str(proxy(settings).getState()["statename"])
     except OSError:
-        return False
+        return None
+    except Fault as fault:
+        if fault.faultCode != Faults.SHUTDOWN_STATE:
+            raise
+        return "SHUTDOWN"
+
+
+def settle(settings: Settings) -> None:
+    """Wait until a shutdown that is under way has ended."""
+    while _state(settings) in ("SHUTDOWN", "RESTARTING"):
+        time.sleep(0.3)
 
 
 def start(settings: Settings) -> bool:
@@ -110,18 +124,14 @@ def _revive(settings: Settings) -> bool:
 
 def stop(settings: Settings) -> None:
     """Stop everything, and wait until it has ended."""
-    supervisor = proxy(settings)
-    try:
-        supervisor.shutdown()
-    except Fault as fault:
-        if "SHUTDOWN_STATE" not in fault.faultString:
-            raise
+    if _state(settings) == "RUNNING":
+        proxy(settings).shutdown()
     while alive(settings):
         time.sleep(0.3)
 
 
 def processes(settings: Settings) -> dict[str, dict[str, Any]]:
     """Supervisord's word on each process, by name; empty where it does not run."""
-    if not alive(settings):
+    if _state(settings) != "RUNNING":
         return {}
     return {info["name"]: info for info in proxy(settings).getAllProcessInfo()}

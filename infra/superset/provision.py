@@ -36,6 +36,8 @@ def prepare() -> None:
     password = os.environ["FEDLOG_SUPERSET_PASSWORD"]
     wanted = stamp.wanted(HERE, version("apache-superset"), os.environ["FEDLOG_SUPERSET_SECRET_KEY"], password)
     done = stamp.read(marks) if (home / "superset.db").exists() else {}
+    if "metadata" not in done:
+        _put_aside(home / "superset.db")
     steps = stamp.due(done, wanted)
     if not steps:
         logger.info("Superset is prepared: nothing has changed")
@@ -52,6 +54,15 @@ def prepare() -> None:
             work[name]()
             done = {**done, name: wanted[name]}
             stamp.write(marks, done)
+
+
+def _put_aside(database: Path) -> None:
+    """Start afresh where the first migration was cut off: half-migrated metadata may not migrate any further."""
+    for suffix in ("", "-journal"):
+        left = database.with_name(database.name + suffix)
+        if left.exists():
+            logger.warning("%s was not finished: starting afresh", left.name)
+            left.replace(database.with_name(f"{database.name}.unfinished{suffix}"))
 
 
 def _app() -> Any:

@@ -6,7 +6,7 @@ Kind = Literal["string", "integer", "float", "boolean", "time"]
 Reading = Literal["find", "forecasts", "readings", "devices"]
 
 SENSORS = ("temperature", "humidity", "light", "voltage")
-_FLOATS: dict[str, Kind] = {sensor: "float" for sensor in SENSORS}
+_FLOATS: dict[str, Kind] = dict.fromkeys(SENSORS, "float")
 
 
 class Column(NamedTuple):
