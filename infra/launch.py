@@ -4,6 +4,7 @@ import logging
 import os
 import time
 
+from infra import orphans
 from infra.services import services
 from infra.settings import ROOT, Settings
 
@@ -14,6 +15,8 @@ def launch(settings: Settings, name: str) -> None:
     """Wait for the needs of service ``name``, prepare it, and replace this process by it. Does not return."""
     known = services(settings)
     service = known[name]
+    if left := orphans.end(settings, name):
+        logger.info("ended %d processes that an earlier %s had left", len(left), name)
     for needed in service.needs:
         if needed not in known:
             continue
@@ -27,5 +30,6 @@ def launch(settings: Settings, name: str) -> None:
             logger.info("%s goes on: %s is there", name, needed)
     command = service.command(settings)
     logger.info("%s starts", name)
+    mark = {orphans.MARK: name, "FEDLOG_HOME": str(settings.home)}
     os.chdir(ROOT)
-    os.execvpe(command.argv[0], command.argv, {**os.environ, **command.environment})  # noqa: S606
+    os.execvpe(command.argv[0], command.argv, {**os.environ, **command.environment, **mark})  # noqa: S606
