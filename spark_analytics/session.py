@@ -1,0 +1,77 @@
+"""One Spark in this process: local, on loopback, small."""
+
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+logger = logging.getLogger(__name__)
+
+
+def start(name: str, jars: Path, folder: Path, ui_port: int | None, heap: str = "700m") -> SparkSession:
+    """A session with Kafka's connector; ends the process when its JVM dies.
+
+    Args:
+        name: of the application.
+        jars: folder of the connector's jars.
+        folder: for Spark's own files.
+        ui_port: of the web interface; ``None`` for none.
+        heap: of the JVM, which with ``local`` is driver and executor.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        "spark.jars": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": heap,
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss1m",
+        "spark.ui.enabled": str(ui_port is not None).lower(),
+        "spark.ui.port": str(ui_port or 0),
+        "spark.ui.host": "127.0.0.1",
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
+        "spark.sql.ui.retainedExecutions": "10",
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.streaming.stateStore.providerClass": (
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+        ),
+        "spark.sql.streaming.minBatchesToRetain": "10",
+        "spark.sql.streaming.numRecentProgressUpdates": "5",
+    }
+    builder = SparkSession.builder.master("local[2]").appName(name)
+    for option, value in options.items():
+        builder = builder.config(option, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    _end_with(session)
+    return session
+
+
+def _end_with(session: SparkSession) -> None:
+    """End this process at once when its JVM has: py4j would wait for it for ever."""
+    jvm = session.sparkContext._gateway.proc
+
+    def watch() -> None:
+        code = jvm.wait()
+        logger.error("Spark's JVM has ended with %s", code)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def records(frame: DataFrame) -> DataFrame:
+    """A Kafka frame's columns as the evaluators want them; the timestamp in ms."""
+    return frame.selectExpr(
+        "coalesce(key, binary('')) AS device",
+        "value",
+        "partition",
+        "offset",
+        "CAST(unix_millis(timestamp) AS BIGINT) AS timestamp",
+    )
