@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import serialization
 from numpy.typing import NDArray
@@ -77,8 +78,9 @@ def step(config: Config, device: Device, reading: Reading, offset: int, batch: i
     if closed is None:
         return device, None
     level = np.asarray(closed.values, np.float32)
-    gap = int(features.gap(device.history, np.int32(closed.number), config.span))
-    history, ring = jax.device_get(_advance(config, device.history, device.features, np.int32(closed.number), level))
+    number = jnp.int32(closed.number)
+    gap = int(features.gap(device.history, number, config.span))
+    history, ring = jax.device_get(_advance(config, device.history, device.features, number, level))
     batches = np.concatenate([np.zeros(gap, np.int64), device.batches])[: config.span]
     batches[0] = batch
     device = device._replace(history=history, features=ring, batches=batches)
@@ -90,7 +92,8 @@ def _moment(device: Device, newest: int, age: int) -> Moment | None:
     """The bin ``age`` bins before the newest, if it is remembered."""
     if np.isnan(device.features[age]).all():
         return None
-    return Moment(newest - age, device.features[age], device.history.values[age], int(device.batches[age]))
+    level = np.asarray(device.history.values[age])
+    return Moment(newest - age, device.features[age], level, int(device.batches[age]))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -105,9 +108,7 @@ def _advance(
 def to_bytes(device: Device) -> bytes:
     """The state as MessagePack, for Spark to keep."""
     state: dict[str, Any] = {
-        "open_bin": None
-        if device.open_bin is None
-        else [list(f) if isinstance(f, tuple) else f for f in device.open_bin],
+        "open_bin": device.open_bin and [list(f) if isinstance(f, tuple) else f for f in device.open_bin],
         "values": device.history.values,
         "newest": int(device.history.newest),
         "features": device.features,
@@ -121,5 +122,5 @@ def from_bytes(data: bytes) -> Device:
     state = serialization.msgpack_restore(data)
     number, sums, counts, first, last = state["open_bin"]
     opened = OpenBin(number, tuple(sums), tuple(counts), first, last)
-    history = History(state["values"], np.int32(state["newest"]))
+    history = History(state["values"], jnp.int32(state["newest"]))
     return Device(opened, history, state["features"], state["batches"])

@@ -31,6 +31,7 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, heap: str = 
         "spark.ui.enabled": str(ui_port is not None).lower(),
         "spark.ui.port": str(ui_port or 0),
         "spark.ui.host": "127.0.0.1",
+        "spark.ui.showConsoleProgress": "false",
         "spark.ui.retainedJobs": "20",
         "spark.ui.retainedStages": "20",
         "spark.sql.ui.retainedExecutions": "10",
