@@ -62,7 +62,7 @@ def _wait(settings: Settings, timeout: int) -> None:
                 raise click.ClickException(f"{row['name']} gave up; its last words are in {log}.")
             if row["state"] in ("healthy", "finished") and row["name"] not in well:
                 well.add(row["name"])
-                console.print(f"[green]✓[/] {row['name']} [dim]{row['address']}[/]", highlight=False)
+                console.print(f"[green]✓[/] {row['name']} [dim]{row['address']}[/]", highlight=False, soft_wrap=True)
         missing = [row["name"] for row in rows if row["name"] not in well]
         if not missing:
             return
@@ -83,6 +83,7 @@ def _where(settings: Settings) -> None:
         f"Flink: {settings.flink}   Spark: http://127.0.0.1:{settings.spark_port}   Kafka: {settings.bootstrap}\n"
         "Next: `make status`, `make models`, `make tail TOPIC=predictions`, `make logs`.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +19,7 @@ class FakeRegistry:
         self.schemas = {self.ids[spec.subject]: json.dumps(spec.schema) for spec in TOPICS.values()}
         self.answer = None
         self.asked = []
+        self.levels = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -39,10 +41,20 @@ class FakeRegistry:
         match method, [unquote(part) for part in path.strip("/").split("/")]:
             case "GET", ["schemas", "ids", number] if int(number) in self.schemas:
                 return 200, json.dumps({"schema": self.schemas[int(number)], "schemaType": "AVRO"})
-            case "POST", ["subjects", subject] if json.loads(body)["schema"] == self.schemas.get(self.ids.get(subject)):
-                known = {"subject": subject, "id": self.ids[subject], "version": 1, "schema": json.loads(body)["schema"]}
-                return 200, json.dumps(known)
+            case "POST", ["subjects", subject] if self._knows(subject, body):
+                known = {"subject": subject, "id": self.ids[subject], "version": 1}
+                return 200, json.dumps(known | {"schema": json.loads(body)["schema"]})
+            case "PUT", ["config", subject]:
+                self.levels[subject] = json.loads(body)["compatibility"]
+                return 200, body.decode()
+            case "POST", ["subjects", subject, "versions"]:
+                if not self._knows(subject, body):
+                    return 409, json.dumps({"error_code": 409, "message": "incompatible"})
+                return 200, json.dumps({"id": self.ids[subject]})
         return 404, json.dumps({"error_code": 40403, "message": "Schema not found"})
+
+    def _knows(self, subject, body):
+        return json.loads(body)["schema"] == self.schemas.get(self.ids.get(subject))
 
 
 def _handler(registry):
@@ -53,7 +65,8 @@ def _handler(registry):
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
-            self.wfile.write(text.encode())
+            with suppress(BrokenPipeError):  # the client may have lost patience
+                self.wfile.write(text.encode())
 
         do_GET = do_POST = do_PUT = _answer  # noqa: N815
 

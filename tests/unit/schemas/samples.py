@@ -21,9 +21,7 @@ ROOM = Measurements(20.5, 40.25, None, 2.75)
 
 FULL = (
     Reading("mote-07", NOON, 3, 20.5, 40.25, 100.0, 2.75, "test", 2, 17),
-    LocalUpdate(
-        "mote-07/3", "mote-07", 3, NOON, 2, NOON - 1, "tanh", b"\0\1\xff", 10, 1, 5, 2**40, ERRORS, "test"
-    ),
+    LocalUpdate("mote-07/3", "mote-07", 3, NOON, 2, NOON - 1, "tanh", b"\0\1\xff", 10, 1, 5, 2**40, ERRORS, "test"),
     GlobalModel(
         "fleet",
         7,
@@ -68,9 +66,7 @@ EMPTY = (
     Reading("mote-07", NOON, None, None, None, None, None, "", 0, -1),
     LocalUpdate("mote-07/1", "mote-07", 1, NOON, 0, None, "", b"", 0, 0, 0, 0, (), ""),
     GlobalModel("fleet", 1, 0, NOON - 1, NOON, "fedavg", {}, "", b"", (), 0, (), "unchanged", {}, ""),
-    Prediction(
-        "", "local", "", 0, NOON, NOON, 0, Measurements(), Measurements(), None, None, None, None, 0, 0, ""
-    ),
+    Prediction("", "local", "", 0, NOON, NOON, 0, Measurements(), Measurements(), None, None, None, None, 0, 0, ""),
     DeadLetter("s/t/0/7", "s", "t", 0, 7, None, None, "E", "", b""),
 )
 SAMPLES = FULL + EMPTY
