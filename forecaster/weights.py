@@ -29,6 +29,8 @@ def from_bytes(config: Config, data: bytes) -> Params:
         arrays = load(data)
     except (SafetensorError, ValueError) as error:
         raise WeightsError(f"not safetensors: {error}") from error
+    except KeyError as error:
+        raise WeightsError(f"arrays of {error}, which numpy lacks") from error
     expected = flatten_dict(initial(config), sep="/")
     if arrays.keys() != expected.keys():
         raise WeightsError(f"arrays {sorted(arrays)} are not the architecture's {sorted(expected)}")

@@ -52,20 +52,18 @@ def test_five_consecutive_versions_come_within_ten_minutes(live: System):
 
 
 def test_local_and_stream_predictions_name_increasing_versions(live: System):
-    def named() -> dict[str, list[int]] | None:
+    def named() -> dict[tuple[str, str], list[int]] | None:
         seen = defaultdict(list)
         for event in live.events("predictions"):
-            if event.actual is None and (not seen[event.source] or seen[event.source][-1] != event.model_version):
-                seen[event.source].append(event.model_version)
-        return seen if all(len(set(seen[source])) > 2 for source in ("local", "stream")) else None
+            if event.actual is None:
+                seen[event.source, event.device_id].append(event.model_version)
+        latest = {source: max(v[-1] for (s, _), v in seen.items() if s == source) for source, _ in seen}
+        return seen if min(latest.get("local", 0), latest.get("stream", 0)) >= 3 else None
 
-    versions = eventually(named, 240, "predictions of three versions from both sources", every=10)
-    assert {"local", "stream"} <= set(versions)
-    for device in {event.device_id for event in live.events("predictions", last=200)}:
-        made = [e for e in live.events("predictions") if e.device_id == device and e.actual is None]
-        for source in ("local", "stream"):
-            ours = [e.model_version for e in made if e.source == source]
-            assert ours == sorted(ours), f"{source} forecasts of {device} went back to an older model"
+    versions = eventually(named, 240, "predictions from both sources with the third version", every=10)
+    assert {source for source, _ in versions} == {"local", "stream"}
+    for (source, device), named_by in versions.items():
+        assert named_by == sorted(named_by), f"{source} forecasts of {device} went back to an older model"
 
 
 def test_every_collection_fills(live: System):

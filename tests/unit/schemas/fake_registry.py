@@ -65,7 +65,7 @@ def _handler(registry):
             self.send_response(status)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
-            with suppress(BrokenPipeError):  # the client may have lost patience
+            with suppress(ConnectionError):  # the client may have lost patience
                 self.wfile.write(text.encode())
 
         do_GET = do_POST = do_PUT = _answer  # noqa: N815

@@ -1,0 +1,29 @@
+"""Configurations and series of bins for the learning core's tests."""
+
+import numpy as np
+
+from forecaster.config import Config
+
+TINY = Config(horizons=(1, 2, 4), width=5, memory=8, replays=3, learning_rate=5e-3)
+"""Small enough to compile fast and to wrap its memory soon."""
+DAILY = Config(bin_ms=1_800_000, horizons=(1, 2, 4), width=8, memory=96, replays=4, learning_rate=5e-3)
+"""Half-hour bins, 48 a day."""
+START = 3_594_672
+"""A five-minute bin in March 2004."""
+
+
+def random_walk(seed, bins, missing=0.0):
+    """float64 [bins, 4]: four sensors around their usual levels, some measurements missing."""
+    random = np.random.default_rng(seed)
+    steps = random.normal(0, [0.3, 0.5, 20, 0.005], (bins, 4))
+    values = np.array([20.0, 40.0, 300.0, 2.6]) + steps.cumsum(0)
+    values[random.random((bins, 4)) < missing] = np.nan
+    return values.astype(np.float32).astype(np.float64)
+
+
+def daily_sine(days, bins_a_day=48):
+    """float64 [bins, 4]: every sensor a clean daily sine."""
+    phase = 2 * np.pi * np.arange(days * bins_a_day) / bins_a_day
+    return np.stack(
+        [20 + 4 * np.sin(phase), 40 - 8 * np.sin(phase), 300 + 300 * np.cos(phase), 2.6 + 0.04 * np.sin(phase)], 1
+    )

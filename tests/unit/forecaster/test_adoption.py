@@ -1,0 +1,52 @@
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecaster.adoption import blend, due
+from forecaster.config import Config
+from forecaster.network import initial
+
+CONFIG = Config()
+DELAY = CONFIG.adoption_delay_ms
+NOON = 1_078_401_600_000
+
+
+def test_a_model_is_due_from_the_delay_after_its_window_on():
+    ends = {1: NOON}
+    assert due(CONFIG, ends, 0, NOON + DELAY - 1) is None
+    assert due(CONFIG, ends, 0, NOON + DELAY) == 1
+    assert due(CONFIG, ends, 1, NOON + DELAY) is None
+
+
+def test_the_newest_of_several_is_due_and_none_older_ever_again():
+    ends = {v: NOON + v * DELAY for v in range(1, 6)}
+    assert due(CONFIG, ends, 0, NOON + 4 * DELAY) == 3
+    assert due(CONFIG, ends, 3, NOON + 4 * DELAY) is None
+    assert due(CONFIG, ends, 5, NOON + 100 * DELAY) is None
+    assert due(CONFIG, {}, 0, NOON) is None
+
+
+@given(st.dictionaries(st.integers(1, 20), st.integers(0, 20), max_size=10), st.integers(0, 20), st.integers(0, 25))
+def test_what_is_due_is_the_newest_ripe_version(ends, adopted, moment):
+    ripe = [v for v in ends if ends[v] + 2 <= moment]
+    newest = max(ripe, default=0)
+    assert due(CONFIG._replace(adoption_delay_ms=2), ends, adopted, moment) == (newest if newest > adopted else None)
+
+
+def tree(value):
+    return jax.tree.map(lambda array: np.full_like(array, value), initial(CONFIG))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 2.0), (0.25, 3.0), (0.5, 4.0), (1.0, 6.0)])
+def test_a_blend_lies_between_the_devices_own_and_the_fleets(share, expected):
+    blended = blend(CONFIG._replace(blend=share), tree(2.0), tree(6.0))
+    assert all((leaf == expected).all() and leaf.dtype == np.float32 for leaf in jax.tree.leaves(blended))
+    assert jax.tree.structure(blended) == jax.tree.structure(tree(0.0))
+
+
+def test_a_blend_with_itself_changes_nothing():
+    own = initial(CONFIG)
+    pairs = zip(jax.tree.leaves(own), jax.tree.leaves(blend(CONFIG, own, own)), strict=True)
+    assert all((a == b).all() for a, b in pairs)

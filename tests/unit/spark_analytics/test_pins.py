@@ -1,0 +1,33 @@
+"""A micro-batch keeps its version over crashes, and versions never go back."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_analytics.pins import PinnedTwiceError, Pins
+
+
+def test_a_batch_that_is_run_again_keeps_its_version(tmp_path: Path):
+    path = tmp_path / "pins.jsonl"
+    assert [Pins(path).pin(0, 3), Pins(path).pin(1, 5), Pins(path).pin(1, 9), Pins(path).pin(0, 9)] == [3, 5, 5, 3]
+    assert Pins(path).versions == {0: 3, 1: 5}
+
+
+def test_a_version_never_goes_back(tmp_path: Path):
+    pins = Pins(tmp_path / "pins.jsonl")
+    pins.pin(0, 7)
+    with pytest.raises(PinnedTwiceError):
+        pins.pin(1, 6)
+
+
+@pytest.mark.parametrize("cut", range(1, 26))
+def test_a_line_that_a_crash_cut_short_is_passed_over(tmp_path: Path, cut: int):
+    path = tmp_path / "pins.jsonl"
+    Pins(path).pin(0, 3)
+    whole = path.read_bytes()
+    Pins(path).pin(1, 4)
+    path.write_bytes(path.read_bytes()[: len(whole) + cut])
+    again = Pins(path)
+    assert again.pin(0, 9) == 3
+    assert again.pin(1, 8) in (4, 8)
+    assert Pins(path).versions == again.versions
