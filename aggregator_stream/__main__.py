@@ -33,7 +33,9 @@ def main(bootstrap: str, registry: str, port: int, window_minutes: int, folder: 
     logging.config.dictConfig(LOGGING)
     rules = Rules(Config(), fedavg(), window_ms=window_minutes * 60_000)
     app = create(rules, bootstrap, registry, port, folder)
-    faust.Worker(app, logging_config=LOGGING, loglevel="WARN", quiet=True, redirect_stdouts=False).execute_from_commandline()
+    faust.Worker(
+        app, logging_config=LOGGING, loglevel="WARN", quiet=True, redirect_stdouts=False
+    ).execute_from_commandline()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def source(tables: StreamTableEnvironment, topic: str, bootstrap: str) -> DataSt
     rows = tables.sql_query(f"""
         SELECT `key`, `value`, `partition`, `offset`,
                1000 * UNIX_TIMESTAMP(CAST(`timestamp` AS STRING)) + EXTRACT(MILLISECOND FROM `timestamp`)
-        FROM `{topic}`""")
+        FROM `{topic}`""")  # noqa: S608
     return tables.to_data_stream(rows)
 
 

@@ -74,8 +74,8 @@ class Codec:
         value = serializer(_plain(event), SerializationContext(topic, MessageField.VALUE))
         return Record(topic, key_of(event), value, headers_of(event), timestamp_of(event))
 
-    def decode(self, topic: str, value: bytes | None, key: bytes | None = None) -> Event:
-        """The event in ``value``; with ``key``, also checks that the record is keyed as the topic demands.
+    def decode(self, topic: str, value: bytes | None, key: bytes | None = None) -> Any:
+        """The event in ``value``, of the topic's class; with ``key``, also checks that the record is keyed as the topic demands.
 
         Raises:
             UndecodableRecord: one of its subclasses, saying what is wrong with the record.

@@ -13,11 +13,11 @@ from collections import defaultdict
 import psutil
 import pytest
 from confluent_kafka import Producer
-from infra.superset.check import chart_rows
 
 from benchmarks.memory import sample
 from infra.services import services
 from infra.settings import ROOT
+from infra.superset.check import chart_rows
 from schemas.codec import Codec
 from schemas.events import Reading
 from schemas.topics import TOPICS
