@@ -14,8 +14,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from infra import choices, ports, supervision
 from infra import contracts as contracts_of
-from infra import ports, supervision
 from infra.launch import launch as launch_service
 from infra.services import folder, services, sink_arguments, spark_environment
 from infra.settings import Settings
@@ -40,7 +40,7 @@ def main() -> None:
 @click.option("--timeout", default=600, show_default=True, help="Seconds to wait until all is healthy.")
 def up(timeout: int) -> None:
     """Start everything and wait until it is healthy."""
-    settings = Settings()
+    settings = choices.settled(Settings())
     supervision.settle(settings)
     if not supervision.alive(settings) and (sentences := ports.taken(settings)):
         raise click.ClickException(" ".join(sentences))

@@ -75,7 +75,7 @@ class Codec:
         return Record(topic, key_of(event), value, headers_of(event), timestamp_of(event))
 
     def decode(self, topic: str, value: bytes | None, key: bytes | None = None) -> Any:
-        """The event in ``value``, of the topic's class; with ``key``, also checks that the record is keyed as it must be.
+        """The event in ``value``, of the topic's class; with ``key``, also checks that the record is keyed well.
 
         Raises:
             UndecodableRecord: one of its subclasses, saying what is wrong with the record.
