@@ -1,6 +1,6 @@
 """The aggregator's command line."""
 
-import logging.config
+import logging
 from pathlib import Path
 
 import click
@@ -11,16 +11,6 @@ from aggregator_stream.state import Rules
 from forecaster.config import Config
 from forecaster.strategies import fedavg
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-    "loggers": {"aggregator_stream": {"level": "INFO"}},
-}
-"""Given to Faust too, which would set up its own."""
-
 
 @click.command()
 @click.option("--bootstrap", required=True, help="Kafka, host:port.")
@@ -30,12 +20,13 @@ LOGGING = {
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="For Faust's own files.")
 def main(bootstrap: str, registry: str, port: int, window_minutes: int, folder: Path) -> None:
     """Aggregate local updates into global models until told to stop."""
-    logging.config.dictConfig(LOGGING)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aggregator_stream").setLevel(logging.INFO)
     rules = Rules(Config(), fedavg(), window_ms=window_minutes * 60_000)
     app = create(rules, bootstrap, registry, port, folder)
-    faust.Worker(
-        app, logging_config=LOGGING, loglevel="WARN", quiet=True, redirect_stdouts=False
-    ).execute_from_commandline()
+    worker = faust.Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
+    worker.spinner = None
+    worker.execute_from_commandline()
 
 
 if __name__ == "__main__":

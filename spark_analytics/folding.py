@@ -62,7 +62,9 @@ def rows(codec: Codec, folded: Folded) -> pd.DataFrame:
     """The same as rows of ``ROWS``."""
     made = [_row(item) for item in folded.bins]
     made += [{"letter": codec.encode(letter).value} for letter in folded.letters]
-    return pd.DataFrame(made, columns=[part.split()[0] for part in _columns()])
+    # As objects and with None for what a row lacks: pandas would make NaN of it, which is no array.
+    frame = pd.DataFrame(made, columns=[part.split()[0] for part in _columns()], dtype=object)
+    return frame.where(frame.notna(), None)
 
 
 def _columns() -> Iterator[str]:
