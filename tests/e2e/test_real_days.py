@@ -24,7 +24,7 @@ def test_all_readings_and_rejections_are_on_the_log_once(real: System):
 def test_every_window_of_the_four_days_has_its_model(real: System):
     # The last windows stay open: nothing on the log says that they have ended.
     expected = DAYS * 48 - 2
-    eventually(lambda: real.version() >= expected, 300, f"{expected} versions", 5)
+    eventually(lambda: real.version() >= expected, 600, f"{expected} versions", 5)
     models = list(real.events("global_models"))
     assert [model.version for model in models] == list(range(1, len(models) + 1))
     assert all(a.window_end == b.window_start for a, b in pairwise(models))
@@ -61,6 +61,6 @@ def test_the_views_have_everything(real: System):
             and status["mongo"]["global_model"] == status["topics"]["global_models"]["events"]
         )
 
-    eventually(mirrored, 300, "all readings and models in MongoDB", 5)
+    eventually(mirrored, 600, "all readings and models in MongoDB", 5)
     assert real.status()["mongo"]["local_models"] == DEVICES
     assert len(list((real.settings.models / "local").glob("*.safetensors"))) == DEVICES
