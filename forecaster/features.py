@@ -18,7 +18,7 @@ class History(NamedTuple):
     """The newest bins of a device.
 
     Attributes:
-        values: float32 [span, sensors], newest first, NaN where nothing was measured; °C, %RH, lux, V.
+        values: float32 [remembered, sensors], newest first, NaN where nothing was measured; °C, %RH, lux, V.
         newest: int32 [], number of the newest bin, counted since 1970; -1 before the first.
     """
 
@@ -27,8 +27,14 @@ class History(NamedTuple):
 
 
 def empty(config: Config) -> History:
-    """A history without any bin."""
-    return History(jnp.full((config.span, len(SENSORS)), jnp.nan), jnp.int32(-1))
+    """A history without any bin, as long as the longest horizon and the oldest move need."""
+    remembered = max(config.span, HALF_HOUR_MOVES * half_hour(config) + 1)
+    return History(jnp.full((remembered, len(SENSORS)), jnp.nan), jnp.int32(-1))
+
+
+def half_hour(config: Config) -> int:
+    """Bins in half an hour, at least one."""
+    return max(HALF_HOUR_MS // config.bin_ms, 1)
 
 
 def shift(ring: jax.Array, bins: jax.Array) -> jax.Array:
@@ -58,8 +64,8 @@ def featurize(config: Config, history: History) -> jax.Array:
     """
     scales, levels = jnp.asarray(SCALES), jnp.asarray(LEVELS)
     values = history.values
-    half_hour = max(HALF_HOUR_MS // config.bin_ms, 1)
-    moves = [values[i * half_hour] - values[(i + 1) * half_hour] for i in range(HALF_HOUR_MOVES)]
+    stride = half_hour(config)
+    moves = [values[i * stride] - values[(i + 1) * stride] for i in range(HALF_HOUR_MOVES)]
     moves += [values[i] - values[i + 1] for i in range(BIN_MOVES)]
     level = (values[0] - levels) / (10 * scales)
     day = DAY_MS // config.bin_ms

@@ -126,7 +126,8 @@ def update(
     scored, scored_level = pending.forecasts[horizons, jnp.arange(len(config.horizons))], pending.levels[horizons]
     usual, score = anomaly.update(learner.usual, scored - values)
 
-    # One example per horizon whose label this bin is, each with that horizon's target only.
+    # One example per horizon whose label this bin is, each with that horizon's target only. No label, no step:
+    # replays go with new examples, or a device that sends nothing would drill its past.
     own = jnp.eye(len(config.horizons), dtype=bool)[:, :, None]
     targets = jnp.where(own, ((values - scored_level) / scales)[:, None, :], jnp.nan)
     drawn = jax.random.randint(
@@ -135,11 +136,13 @@ def update(
         0,
         jnp.clip(learner.memory.stored, 1, config.memory),
     )
+    examples = jnp.isfinite(targets).any(axis=(1, 2)).sum()
+    replayed = jnp.where(examples > 0, learner.memory.targets[drawn], jnp.nan)
     params, optimizer_state = _learn(
         config,
         learner,
         jnp.concatenate([jnp.nan_to_num(pending.features[horizons]), learner.memory.features[drawn]]),
-        jnp.concatenate([targets, learner.memory.targets[drawn]]),
+        jnp.concatenate([targets, replayed]),
     )
     memory = _remember(config, learner.memory, pending, history)
 
@@ -151,7 +154,6 @@ def update(
         pending.forecasts.at[0].set(ahead),
         pending.versions.at[0].set(version),
     )
-    examples = jnp.isfinite(targets).any(axis=(1, 2)).sum()
     outputs = Outputs(ahead, values, scored, scored_level, pending.versions[horizons], score, examples)
     return Learner(params, optimizer_state, history, pending, memory, usual), outputs
 

@@ -2,13 +2,14 @@
 
 import json
 import math
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from confluent_kafka.schema_registry import SchemaRegistryClient, topic_subject_name_strategy
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
+from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
 from schemas.events import Contribution, Event, HorizonError, Measurements, Reading
@@ -20,6 +21,18 @@ LATEST = 4_102_444_800_000  # 2100-01-01, ms: nor younger
 PATIENCE_S = 10
 """How long the registry may take to answer (s); it would otherwise be waited for for ever."""
 _HEADER = 5  # magic byte and schema id
+_NO_SUCH_SCHEMA = 40403  # the Confluent API's error code; a plain 404 means that something else is there
+_EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+_BROKEN = (
+    SerializationError,
+    SchemaParseException,
+    SchemaResolutionError,
+    EOFError,
+    ValueError,
+    IndexError,
+    OverflowError,
+)
+"""What decoding raises where the bytes are not what their schema, or the topic's, says."""
 _STRATEGY = {"subject.name.strategy": topic_subject_name_strategy}
 _NESTED = {
     "errors": lambda rows: tuple(HorizonError(**row) for row in rows),
@@ -89,10 +102,13 @@ class Codec:
         try:
             row = deserializer(value, SerializationContext(topic, MessageField.VALUE))
         except SchemaRegistryError as error:
-            if error.http_status_code != 404:
+            if error.error_code != _NO_SUCH_SCHEMA:
                 raise
             raise UnknownSchemaError(f"schema id {int.from_bytes(value[1:_HEADER])} is not in the registry") from error
-        except (SerializationError, SchemaParseException, EOFError, ValueError, IndexError, OverflowError) as error:
+        except json.JSONDecodeError:
+            # What answers in the registry's place is no registry.
+            raise
+        except _BROKEN as error:
             raise TruncatedRecordError(f"not a {topic} event: {type(error).__name__}: {error}") from error
         event = _typed(TOPICS[topic].event, row)
         check(event)
@@ -138,4 +154,4 @@ def _typed(kind: type, row: dict[str, Any]) -> Any:
 
 def milliseconds(moment: datetime) -> int:
     """A moment as ms since 1970 UTC, exactly."""
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+    return (moment - _EPOCH) // _MS

@@ -113,7 +113,7 @@ class Reference:
             inputs.append(x)
             targets.append(target)
         flat = np.stack(targets).reshape(len(targets), -1)
-        if np.isfinite(flat).any():
+        if examples:
             self.adam.step(self.params, gradient(self.params, np.stack(inputs), flat, config.huber_delta))
         self._remember(number)
         self.vectors[number] = features(config, self.at, number)

@@ -51,13 +51,13 @@ def test_the_whole_course_is_that_of_an_independent_learner(case):
     for (number, values), out in zip(CASES[case], outputs, strict=True):
         forecast, scored, examples = reference.update(number, values)
         scales = np.array([1, 2, 100, 0.02])
-        np.testing.assert_allclose(out.forecast / scales, forecast / scales, rtol=1e-4, atol=2e-3)
-        np.testing.assert_allclose(out.scored / scales, scored / scales, rtol=1e-4, atol=2e-3)
+        np.testing.assert_allclose(out.forecast / scales, forecast / scales, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(out.scored / scales, scored / scales, rtol=1e-5, atol=1e-4)
         assert int(out.examples) == examples
     assert min(int(learner.memory.stored), 99) == len(reference.memory)
     for layer, arrays in reference.params["params"].items():
         for name, array in arrays.items():
-            np.testing.assert_allclose(learner.params["params"][layer][name], array, atol=2e-3)
+            np.testing.assert_allclose(learner.params["params"][layer][name], array, atol=1e-4)
 
 
 def test_the_reference_would_notice_a_wrong_learner():

@@ -48,13 +48,11 @@ def test_a_registry_that_does_not_answer_is_not_waited_for_for_ever(registry, va
         Codec(registry.url).decode("iot_stream", value)
 
 
-@pytest.mark.xfail(raises=UndecodableRecord, strict=True, reason="JSONDecodeError is a ValueError, and so caught")
 def test_a_page_where_the_registry_should_be_is_not_an_undecodable_record(registry, value):
     registry.answer = 200, "<html>Welcome</html>"
     _not_the_records_fault(registry, value)
 
 
-@pytest.mark.xfail(raises=UndecodableRecord, strict=True, reason="any 404 counts, not only error code 40403")
 def test_a_wrong_path_is_not_an_undecodable_record(registry, value):
     registry.answer = 404, "<html>Not here</html>"
     _not_the_records_fault(registry, value)
