@@ -21,9 +21,9 @@ from aggregator_stream import history
 from aggregator_stream.restore import restore
 from aggregator_stream.state import Located, Rules
 from aggregator_stream.windows import step
-from schemas.codec import Codec, UndecodableRecord
+from schemas.codec import Codec
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
-from schemas.wire import Origin, dead_letter, iso
+from schemas.wire import WATERMARK, Origin, dead_letter, iso
 
 logger = logging.getLogger(__name__)
 
@@ -95,11 +95,13 @@ def _located(codec: Codec, event: EventT[Any]) -> Located | DeadLetter:
     message = event.message
     try:
         update = codec.decode(TOPIC, message.value, message.key)
-    except UndecodableRecord as error:
+        # An update from a writer without watermarks stands for itself.
+        watermark = int(dict(message.headers or ()).get(WATERMARK, update.event_time))
+    except ValueError as error:
         origin = Origin(TOPIC, message.partition, message.offset, message.key, int(message.timestamp * 1000))
         return dead_letter(STAGE, origin, message.value or b"", error)
     assert isinstance(update, LocalUpdate)
-    return Located(update, message.partition, message.offset)
+    return Located(update, message.partition, message.offset, watermark)
 
 
 def _read_out(app: faust.App, message: Message, partitions: int) -> frozenset[int]:

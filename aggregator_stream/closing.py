@@ -14,8 +14,12 @@ ACCEPTED, SUPERSEDED, REJECTED = "accepted", "superseded", "rejected"
 
 
 def close(rules: Rules, state: Windows, members: Sequence[Located]) -> tuple[Windows, GlobalModel]:
-    """Close the state's window over ``members``, pending updates in the order in which they were read."""
+    """Close the state's window over ``members``, some of the pending updates.
+
+    They are taken in the log's order, so that what is decided does not depend on how partitions were read in turn.
+    """
     assert state.window is not None
+    members = sorted(members, key=lambda item: (item.partition, item.offset))
     reasons = {item.update.update_id: refusal(rules, state, item.update) for item in members}
     valid = [item.update for item in members if reasons[item.update.update_id] is None]
     accepted = list(_newest(rules, valid))

@@ -18,8 +18,8 @@ class Rules(NamedTuple):
         strategy: how a window's updates become weights.
         model: name of the model.
         window_ms: length of a window, ms of event time.
-        lateness_ms: how far the updates of a partition may be out of order, ms of event time.
-        idle_ms: how far a silent partition may fall behind before it no longer counts, ms of event time.
+        lateness_ms: how long a window waits for updates behind the watermark, ms of event time.
+        idle_ms: how far a partition without unread records may fall behind and still count, ms of event time.
         partitions: of ``local_updates``.
     """
 
@@ -28,16 +28,17 @@ class Rules(NamedTuple):
     model: str = "fleet"
     window_ms: int = 1_800_000
     lateness_ms: int = 600_000
-    idle_ms: int = 3 * 3_600_000
+    idle_ms: int = 6 * 3_600_000
     partitions: int = 4
 
 
 class Located(NamedTuple):
-    """An update and where it lies in ``local_updates``."""
+    """An update, where it lies in ``local_updates``, and its writer's watermark (ms) when it was written."""
 
     update: LocalUpdate
     partition: int
     offset: int
+    watermark: int
 
 
 class Windows(NamedTuple):
@@ -49,9 +50,10 @@ class Windows(NamedTuple):
         server: the strategy's own state.
         window: index of the window that closes next, counted since 1970; ``None`` before the first update.
         since: the earliest moment this fold knows of, ms; ``None`` before the first update.
+        newest: newest event time of an update, ms; no watermark leads beyond it.
         pending: updates that no window has decided, in the order in which they were read.
         sequences: newest sequence seen of each device; what is not newer is a repetition.
-        clocks: newest event time seen in each partition, ms.
+        clocks: newest watermark seen in each partition, ms.
         positions: next offset to read in each partition.
     """
 
@@ -60,6 +62,7 @@ class Windows(NamedTuple):
     server: Any
     window: int | None = None
     since: int | None = None
+    newest: int = 0
     pending: tuple[Located, ...] = ()
     sequences: Mapping[str, int] = MappingProxyType({})
     clocks: Mapping[int, int] = MappingProxyType({})

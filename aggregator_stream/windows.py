@@ -1,8 +1,9 @@
 """When a window closes, and which updates are in it: a pure fold over ``local_updates``.
 
-A window is tumbling and in event time. It closes when the watermark passes its end, and the watermark comes from the
-updates alone: the smallest, over partitions, of the newest event time seen, minus the allowed lateness. A partition
-without unread records that has fallen behind by ``idle_ms`` does not hold the others up.
+A window is tumbling and in event time. It closes when the watermark passes its end by the allowed lateness, and the
+watermark comes from the updates alone: the smallest, over partitions, of the newest one that an update carried. A
+partition without unread records that has fallen behind by ``idle_ms`` does not hold the others up, and a record that
+lies about the time does not open the future: no watermark counts beyond the newest event time of an update.
 """
 
 from aggregator_stream.closing import close
@@ -40,16 +41,16 @@ def watermark(rules: Rules, state: Windows, read_out: frozenset[int]) -> int | N
     """The moment (ms) up to which all updates are thought to be in; ``None`` while nobody can tell."""
     if state.since is None or not state.clocks:
         return None
-    newest, awake = max(state.clocks.values()), []
+    ahead, awake = max(state.clocks.values()), []
     for partition in range(rules.partitions):
         clock = state.clocks.get(partition)
-        behind = newest - (state.since if clock is None else clock)
+        behind = ahead - (state.since if clock is None else clock)
         if partition in read_out and behind > rules.idle_ms:
             continue
         if clock is None:
             return None
         awake.append(clock)
-    return min(awake) - rules.lateness_ms
+    return min(*awake, state.newest) - rules.lateness_ms
 
 
 def _taken(state: Windows, located: Located) -> Windows:
@@ -57,7 +58,8 @@ def _taken(state: Windows, located: Located) -> Windows:
     update, partition = located.update, located.partition
     state = state._replace(
         since=update.event_time if state.since is None else state.since,
-        clocks={**state.clocks, partition: max(update.event_time, state.clocks.get(partition, 0))},
+        newest=max(update.event_time, state.newest),
+        clocks={**state.clocks, partition: max(located.watermark, state.clocks.get(partition, 0))},
         positions={**state.positions, partition: located.offset + 1},
     )
     if update.sequence <= state.sequences.get(update.device_id, 0):

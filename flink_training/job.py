@@ -1,5 +1,9 @@
 """The job graph: ``iot_stream`` keyed by device, ``global_models`` broadcast, one sink for three topics.
 
+One task reads, a few train, one writes. So the writing task's watermark is that of the whole fleet: up to it, every
+reading of every partition has been trained on and what came of it has been written before. Updates carry it in the
+header ``watermark``; windows close by it.
+
 Submitted to the cluster by ``flink_training.submit``; Flink's client runs this file.
 """
 
@@ -10,30 +14,43 @@ from pyflink.table import Schema, StreamTableEnvironment
 
 from flink_training.training import MODELS, RECORD, TrainDevices
 from forecaster.config import Config
+from schemas.wire import WATERMARK
 
 NAME = "fedlog-training"
+IDLE = "5 s"
+"""Wall-clock time after which a partition without records counts as silent."""
+FETCH_BYTES = 65_536
+"""Of each partition in one fetch: with little at a time, a reader that catches up takes all partitions evenly."""
+FOREVER = "TO_TIMESTAMP_LTZ(4102444800000, 3)"
+"""The watermark of ``global_models``: a model is never what the readings wait for."""
 
 
-def source(tables: StreamTableEnvironment, topic: str, bootstrap: str) -> DataStream:
+def source(tables: StreamTableEnvironment, topic: str, bootstrap: str, watermark: str) -> DataStream:
     """A topic's raw records, from its beginning: key, value, partition, offset, timestamp in ms.
 
     Raw, because what is not Avro must become a dead letter, and Flink's own Avro format can only fail the job.
+    A partition without records for some seconds does not hold the ``watermark``, an SQL expression, up.
     """
     tables.execute_sql(f"""
         CREATE TEMPORARY TABLE `{topic}` (
             `key` BYTES, `value` BYTES,
             `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL,
-            `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL
+            `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL,
+            WATERMARK FOR `timestamp` AS {watermark}
         ) WITH (
             'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{bootstrap}',
             'properties.group.id' = '{NAME}-{topic}', 'scan.startup.mode' = 'earliest-offset',
+            'properties.max.partition.fetch.bytes' = '{FETCH_BYTES}', 'scan.watermark.idle-timeout' = '{IDLE}',
             'key.format' = 'raw', 'key.fields' = 'key', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY'
         )""")
     rows = tables.sql_query(f"""
-        SELECT `key`, `value`, `partition`, `offset`,
-               1000 * UNIX_TIMESTAMP(CAST(`timestamp` AS STRING)) + EXTRACT(MILLISECOND FROM `timestamp`)
-        FROM `{topic}`""")  # noqa: S608
+        SELECT `key`, `value`, `partition`, `offset`, {_ms("`timestamp`")} FROM `{topic}`""")  # noqa: S608
     return tables.to_data_stream(rows)
+
+
+def _ms(moment: str) -> str:
+    """An SQL timestamp as ms since 1970; the session's time zone is UTC."""
+    return f"(1000 * UNIX_TIMESTAMP(CAST({moment} AS STRING)) + EXTRACT(MILLISECOND FROM {moment}))"
 
 
 def sink(tables: StreamTableEnvironment, records: DataStream, topics: tuple[str, ...], bootstrap: str) -> None:
@@ -50,30 +67,41 @@ def sink(tables: StreamTableEnvironment, records: DataStream, topics: tuple[str,
             'properties.acks' = 'all', 'sink.delivery-guarantee' = 'at-least-once',
             'key.format' = 'raw', 'key.fields' = 'key', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY'
         )""")
-    table = tables.from_data_stream(records, Schema.new_builder().build())
+    # To one writing task: PyFlink has no word for Java's DataStream.global().
+    gathered = DataStream(getattr(records._j_data_stream, "global")())
+    timed = Schema.new_builder().column_by_expression("at", "TO_TIMESTAMP_LTZ(`ts`, 3)")
+    table = tables.from_data_stream(gathered, timed.watermark("at", "SOURCE_WATERMARK()").build())
     tables.create_temporary_view("emitted", table)
     statements = tables.create_statement_set()
-    statements.add_insert_sql("""
-        INSERT INTO records SELECT `topic`, `key`, `value`, `headers`, TO_TIMESTAMP_LTZ(`ts`, 3) FROM emitted""")
+    now = "CURRENT_WATERMARK(`at`)"
+    statements.add_insert_sql(f"""
+        INSERT INTO records SELECT `topic`, `key`, `value`,
+            CASE WHEN `topic` = 'local_updates' AND {now} IS NOT NULL
+                 THEN MAP_UNION(`headers`, MAP['{WATERMARK}', ENCODE(CAST({_ms(now)} AS STRING), 'UTF-8')])
+                 ELSE `headers` END,
+            `at` FROM emitted""")  # noqa: S608
     statements.attach_as_datastream()
 
 
 @click.command()
 @click.option("--bootstrap", required=True)
 @click.option("--registry", required=True)
-def main(bootstrap: str, registry: str) -> None:
+@click.option("--trainers", required=True, type=int, help="Parallel training tasks.")
+def main(bootstrap: str, registry: str, trainers: int) -> None:
     """Build the graph and hand it to the cluster."""
     environment = StreamExecutionEnvironment.get_execution_environment()
     tables = StreamTableEnvironment.create(environment)
     tables.get_config().set("table.local-time-zone", "UTC")
-    readings = source(tables, "iot_stream", bootstrap)
-    models = source(tables, "global_models", bootstrap).broadcast(MODELS)
+    environment.set_parallelism(1)
+    readings = source(tables, "iot_stream", bootstrap, "`timestamp`")
+    models = source(tables, "global_models", bootstrap, FOREVER).broadcast(MODELS)
     records = (
         # Latin-1 maps any key bytes to a string and back: Flink cannot key by bytes.
         readings.key_by(lambda row: (row[0] or b"").decode("latin-1"), key_type=Types.STRING())
         .connect(models)
         .process(TrainDevices(Config(), registry), RECORD)
         .name("train devices")
+        .set_parallelism(trainers)
     )
     sink(tables, records, ("local_updates", "predictions", "dead_letters"), bootstrap)
     environment.execute(NAME)

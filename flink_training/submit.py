@@ -41,7 +41,7 @@ def job(flink: str) -> tuple[str, str] | None:
     return None if newest is None else (newest["jid"], newest["state"])
 
 
-def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, checkpoints: Path, slots: int) -> None:
+def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, checkpoints: Path, trainers: int) -> None:
     """Hand the job to the cluster with Flink's own client; returns when it has been accepted.
 
     Raises:
@@ -56,8 +56,6 @@ def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, che
             "--detached",
             "--jobmanager",
             flink.removeprefix("http://"),
-            "--parallelism",
-            str(slots),
             *(["--fromSavepoint", restored.as_uri()] if restored else []),
             "--python",
             str(Path(__file__).with_name("job.py")),
@@ -65,6 +63,8 @@ def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, che
             bootstrap,
             "--registry",
             registry,
+            "--trainers",
+            str(trainers),
         ],
         check=True,
     )
@@ -75,16 +75,14 @@ def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, che
 @click.option("--bootstrap", required=True, help="Kafka, host:port.")
 @click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 @click.option("--checkpoints", required=True, type=click.Path(path_type=Path), help="Folder of checkpoints.")
-@click.option("--parallelism", default=2, show_default=True)
+@click.option("--trainers", default=2, show_default=True, help="Parallel training tasks.")
 @click.argument("client", nargs=-1, required=True)
-def main(
-    client: tuple[str, ...], flink: str, bootstrap: str, registry: str, checkpoints: Path, parallelism: int
-) -> None:
+def main(client: tuple[str, ...], flink: str, bootstrap: str, registry: str, checkpoints: Path, trainers: int) -> None:
     """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if job(flink) is None:
-        submit(client, flink, bootstrap, registry, checkpoints, parallelism)
+        submit(client, flink, bootstrap, registry, checkpoints, trainers)
     seen = None
     while (found := job(flink)) is not None:
         if found != seen:

@@ -116,7 +116,7 @@ def _training(settings: Settings) -> Command:
     flink.configure(settings)
     argv = [sys.executable, "-m", "flink_training.submit", "--flink", settings.flink, *_log(settings)]
     argv += ["--checkpoints", str(settings.home / "flink" / "checkpoints")]
-    argv += ["--parallelism", str(settings.parallelism), "--"]
+    argv += ["--trainers", str(settings.parallelism), "--"]
     argv += flink.jvm(settings, "256m", "org.apache.flink.client.cli.CliFrontend")
     return Command(argv, flink.environment(settings))
 

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     cache: Path = Field(ROOT / "var" / "cache", description="Downloaded and prepared data sets.")
     speed: str = Field("120", description="Event-seconds a second of the replay, or `max`.")
     laps: int = Field(0, description="How often the data set is replayed; 0: for ever.")
-    parallelism: int = Field(2, description="Slots of the Flink job.")
+    parallelism: int = Field(2, description="Flink tasks that train, and slots.")
     window_minutes: int = Field(30, description="Length of an aggregation window, minutes of event time.")
     checkpoint_seconds: int = Field(10, description="Between two checkpoints of the Flink job.")
     trigger_seconds: int = Field(5, description="Between two micro-batches of the Spark evaluator.")

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, Prediction, Reading
 
 Headers = list[tuple[str, bytes]]
+WATERMARK = "watermark"
+"""Header of an update: what its writer's watermark was when it was written, ms as text."""
 
 
 class Record(NamedTuple):

@@ -1,0 +1,84 @@
+"""A small fleet's updates as they lie on the log, for the tests of the window fold."""
+
+from functools import lru_cache
+
+import jax
+import numpy as np
+
+from aggregator_stream.state import Located, Rules
+from aggregator_stream.windows import step
+from forecaster import weights
+from forecaster.network import architecture, initial
+from forecaster.strategies import fedavg
+from schemas.events import HorizonError, LocalUpdate
+from tests.unit.forecaster.series import TINY
+
+MINUTE = 60_000
+WINDOW = 30 * MINUTE
+START = 1_078_358_400_000  # 2004-03-04, the beginning of a window
+RULES = Rules(TINY, fedavg())
+
+
+@lru_cache
+def params(seed):
+    """Some weights, a function of ``seed``."""
+    random = np.random.default_rng(seed)
+    return jax.tree.map(lambda a: random.normal(0, 1, a.shape).astype(np.float32), initial(TINY))
+
+
+def update(device, sequence, minute, examples=6, **changes):
+    """The ``sequence``-th update of a device, at a minute after ``START``."""
+    return LocalUpdate(
+        update_id=f"{device}/{sequence}",
+        device_id=device,
+        sequence=sequence,
+        event_time=START + minute * MINUTE,
+        base_version=0,
+        adopted_at=None,
+        architecture=architecture(TINY),
+        weights=weights.to_bytes(params(hash_of(device, sequence))),
+        example_count=examples,
+        reading_partition=0,
+        first_offset=0,
+        last_offset=0,
+        errors=(HorizonError("temperature", WINDOW, 2, 0.5, 1.0),),
+        dataset="test",
+    )._replace(**changes)
+
+
+def hash_of(device, sequence):
+    """A seed for each update."""
+    return int(device.removeprefix("mote-")) * 1000 + sequence
+
+
+def written(rows, partitions=4):
+    """Updates as a writer appends them: rows of (update, watermark in minutes); a device's number gives its partition.
+
+    Returns a list of records for each partition.
+    """
+    log = [[] for _ in range(partitions)]
+    for row, watermark in rows:
+        partition = int(row.device_id.removeprefix("mote-")) % partitions
+        log[partition].append(Located(row, partition, len(log[partition]), START + watermark * MINUTE))
+    return log
+
+
+def merged(log, order):
+    """The partitions as one sequence, each in its own order: ``order`` names the partition to read from next."""
+    left = [list(records) for records in log]
+    for partition in [*order, *range(len(log))]:
+        if left[partition]:
+            yield left[partition].pop(0)
+    for records in left:
+        yield from records
+
+
+def fold(state, log, sequence, rules=RULES):
+    """Fold records; return the state and the models. What lies behind the last one read of a partition is unread."""
+    models, ends = [], {p: len(records) for p, records in enumerate(log)}
+    read = dict.fromkeys(ends, 0) | dict(state.positions)
+    for located in sequence:
+        read[located.partition] = located.offset + 1
+        state, closed = step(rules, state, located, frozenset(p for p in ends if read[p] >= ends[p]))
+        models += closed
+    return state, models
