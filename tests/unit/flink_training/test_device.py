@@ -1,0 +1,198 @@
+"""One device's step: what comes out of its readings, and what its state keeps."""
+
+import pickle
+from collections import defaultdict
+from itertools import pairwise
+
+import jax
+import numpy as np
+import pytest
+
+from flink_training.device import Device, FleetModel, step
+from forecaster import adoption, online, weights
+from forecaster.bins import ClockJumpError, LateReadingError
+from forecaster.network import architecture, initial
+from schemas.events import LocalUpdate, Prediction, Reading
+from tests.unit.forecaster.series import START, TINY, random_walk
+
+BIN = TINY.bin_ms
+PARTITION = 3
+
+
+def readings(bins=30, each=2, seed=1):
+    """Readings of one device, some in each bin."""
+    values = random_walk(seed, bins * each)
+    times = [START * BIN + i * BIN // each + 7 for i in range(bins * each)]
+    return [
+        Reading("mote-07", t, i, *(float(v) for v in row), dataset="test")
+        for i, (t, row) in enumerate(zip(times, values, strict=True))
+    ]
+
+
+def fold(rows, models=None, device=None, offset=0, known_at=None):
+    """Step through readings at consecutive offsets; ``known_at`` says from which reading on a model is there."""
+    device, events = device or Device(), []
+    for n, reading in enumerate(rows):
+        known = {v: m for v, m in (models or {}).items() if known_at is None or n >= known_at[v]}
+        device, out = step(TINY, device, reading, PARTITION, offset + n, known)
+        events.append(out)
+    return device, events
+
+
+def flat(events, kind):
+    return [event for out in events for event in out if isinstance(event, kind)]
+
+
+def params(seed):
+    random = np.random.default_rng(seed)
+    return jax.tree.map(lambda a: random.normal(0, 0.3, a.shape).astype(np.float32), initial(TINY))
+
+
+def test_it_is_the_learning_core_over_the_means_of_bins():
+    rows = readings()
+    _, events = fold(rows)
+    learner, made = online.init(TINY), {}
+    for n in range(len(rows) // 2 - 1):
+        pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[2 * n : 2 * n + 2]]
+        values = np.mean(pair, axis=0).astype(np.float32)
+        learner, out = online.update(TINY, learner, np.int32(START + n), values, np.int32(0))
+        made.update({(START + n + 1, h): np.asarray(out.forecast)[i] for i, h in enumerate(TINY.horizons)})
+    forecasts = [p for p in flat(events, Prediction) if p.actual is None]
+    assert len(forecasts) == len(made)
+    for event in forecasts:
+        np.testing.assert_array_equal(np.float32(event.forecast), made[event.made_at // BIN, event.horizon_ms // BIN])
+    assert flat(events, LocalUpdate)[-1].architecture == architecture(TINY)
+
+
+def test_a_forecast_is_made_once_and_scored_once_under_the_same_id_with_what_came():
+    rows = readings()
+    _, events = fold(rows)
+    made, scored = {}, {}
+    for event in flat(events, Prediction):
+        known = scored if event.actual is not None else made
+        assert event.prediction_id not in known
+        known[event.prediction_id] = event
+    means = {
+        START + n: np.mean([[r.temperature, r.humidity, r.light, r.voltage] for r in rows[2 * n : 2 * n + 2]], axis=0)
+        for n in range(len(rows) // 2)
+    }
+    assert len(scored) > 50
+    for name, event in scored.items():
+        first = made[name]
+        assert event.forecast == first.forecast
+        assert event.persistence == first.persistence
+        assert (event.made_at, event.target_at, event.model_version) == (
+            first.made_at,
+            first.target_at,
+            first.model_version,
+        )
+        assert event.target_at - event.made_at == event.horizon_ms
+        np.testing.assert_allclose(np.array(event.actual), means[event.target_at // BIN - 1], rtol=1e-6)
+        np.testing.assert_allclose(
+            np.array(event.error), np.array(event.forecast) - np.array(event.actual), rtol=1e-4, atol=1e-4
+        )
+    latest = max(event.target_at for event in scored.values())
+    assert {name for name, event in made.items() if event.target_at <= latest} == scored.keys()
+
+
+def test_updates_come_every_ten_minutes_and_cover_every_reading_once():
+    rows = readings(40, 3)
+    _, events = fold(rows, offset=100)
+    updates = flat(events, LocalUpdate)
+    assert [u.sequence for u in updates] == list(range(1, len(updates) + 1))
+    assert [u.update_id for u in updates] == [f"mote-07/{n}" for n in range(1, len(updates) + 1)]
+    assert {b.event_time - a.event_time for a, b in pairwise(updates)} == {2 * BIN}
+    assert updates[0].first_offset == 100
+    assert all(b.first_offset == a.last_offset + 1 for a, b in pairwise(updates))
+    assert {u.reading_partition for u in updates} == {PARTITION}
+
+
+def test_an_updates_errors_are_those_of_the_forecasts_scored_since_the_one_before():
+    _, events = fold(readings())
+    sums = defaultdict(list)
+    compared = 0
+    for event in [event for out in events for event in out]:
+        if isinstance(event, Prediction) and event.actual is not None:
+            for sensor, error, level, actual in zip(
+                event.actual._fields, event.error, event.persistence, event.actual, strict=True
+            ):
+                sums[sensor, event.horizon_ms].append((abs(error), abs(level - actual)))
+        if isinstance(event, LocalUpdate):
+            for found in event.errors:
+                expected = np.mean(sums[found.sensor, found.horizon_ms], axis=0)
+                assert found.count == len(sums[found.sensor, found.horizon_ms])
+                np.testing.assert_allclose([found.mae, found.persistence_mae], expected, rtol=1e-4, atol=1e-5)
+                compared += 1
+            assert len(event.errors) == len(sums)
+            sums.clear()
+    assert compared > 50
+
+
+def test_a_new_device_starts_from_the_newest_ripe_model_as_it_is():
+    ripe = START * BIN - TINY.adoption_delay_ms
+    models = {
+        4: FleetModel(ripe - 1, params(4)),
+        5: FleetModel(ripe, params(5)),
+        6: FleetModel(ripe + 2 * BIN, params(6)),
+    }
+    device, events = fold(readings(2, 2)[:3], models)
+    assert weights.to_bytes(device.training.learner.params) == weights.to_bytes(params(5))
+    assert device.training.version == 5
+    assert {p.model_version for p in flat(events, Prediction)} == {5}
+
+
+def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
+    rows = readings(20, 2)
+    moment = (START + 10) * BIN
+    models = {1: FleetModel(moment - TINY.adoption_delay_ms, params(1))}
+    _, events = fold(rows, models)
+    versions = {p.made_at: p.model_version for p in flat(events, Prediction) if p.actual is None}
+    assert {made_at: version for made_at, version in versions.items() if version != (made_at >= moment)} == {}
+    device, _ = fold(rows[:18])
+    before = device.training.learner
+    blended = before._replace(params=adoption.blend(TINY, before.params, params(1)))
+    pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[16:18]]
+    values = np.mean(pair, axis=0).astype(np.float32)
+    expected, _ = online.update(TINY, blended, np.int32(START + 8), values, np.int32(1))
+    after, _ = fold(rows[18:19], {1: FleetModel(0, params(1))}, device, 18)
+    assert weights.to_bytes(after.training.learner.params) == weights.to_bytes(jax.device_get(expected.params))
+
+
+def test_a_model_that_comes_late_is_taken_up_when_it_comes():
+    rows = readings(20, 2)
+    models = {1: FleetModel(0, params(1)), 2: FleetModel(1, params(2))}
+    _, events = fold(rows, models, known_at={1: 10, 2: 30})
+    versions = [p.model_version for p in flat(events, Prediction) if p.actual is None]
+    assert versions == sorted(versions)
+    assert set(versions) == {0, 1, 2}
+    updates = flat(events, LocalUpdate)
+    assert [u.base_version for u in updates] == sorted(u.base_version for u in updates)
+    assert all((u.adopted_at is None) == (u.base_version == 0) for u in updates)
+
+
+@pytest.mark.parametrize(
+    ("moment", "error"), [(-BIN, LateReadingError), (61 * 86_400_000, ClockJumpError)], ids=["late", "jump"]
+)
+def test_a_reading_out_of_time_is_refused_and_the_state_stands(moment, error):
+    rows = readings(6, 2)
+    device, _ = fold(rows)
+    before = pickle.dumps(device)
+    wrong = rows[-1]._replace(event_time=rows[-1].event_time + moment)
+    with pytest.raises(error):
+        step(TINY, device, wrong, PARTITION, 99, {})
+    assert pickle.dumps(device) == before
+
+
+def test_a_state_put_away_after_any_reading_goes_on_as_if_it_had_not_been():
+    rows = readings(12, 2)
+    _, whole = fold(rows)
+    for cut in range(1, len(rows), 5):
+        device, first = fold(rows[:cut])
+        _, second = fold(rows[cut:], device=pickle.loads(pickle.dumps(device)), offset=cut)
+        assert first + second == whole
+
+
+def test_a_device_that_measures_nothing_forecasts_nothing_and_updates_nothing():
+    rows = [r._replace(temperature=None, humidity=None, light=None, voltage=None) for r in readings(10, 2)]
+    _, events = fold(rows)
+    assert [event for out in events for event in out] == []
