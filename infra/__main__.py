@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from rich.console import Console
@@ -24,6 +25,8 @@ from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
 
 console = Console()
+PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True}
+"""How addresses and commands are printed: to be copied."""
 SAY_S = 20
 """Between two words on what is still waited for (s)."""
 
@@ -77,14 +80,17 @@ def _wait(settings: Settings, timeout: int) -> None:
 
 
 def _where(settings: Settings) -> None:
-    password = settings.home / "superset" / "admin_password"
-    console.print(
-        f"\nDashboards: http://127.0.0.1:{settings.superset_port} (admin, password in {password})\n"
-        f"Flink: {settings.flink}   Spark: http://127.0.0.1:{settings.spark_port}   Kafka: {settings.bootstrap}\n"
-        "Next: `make status`, `make models`, `make tail TOPIC=predictions`, `make logs`.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    """Say where to look, of what runs."""
+    running = services(settings)
+    if "superset" in running:
+        password = settings.home / "superset" / "admin_password"
+        console.print(
+            f"\nDashboards: http://127.0.0.1:{settings.superset_port} (admin, password in {password})", **PLAIN
+        )
+    engines = {"Flink": "flink-jobmanager", "Spark": "spark", "Kafka": "kafka"}
+    addresses = (f"{label}: {running[name].address(settings)}" for label, name in engines.items() if name in running)
+    console.print("   ".join(addresses), **PLAIN)
+    console.print("Next: `make status`, `make models`, `make tail TOPIC=predictions`, `make logs`.", **PLAIN)
 
 
 @main.command()

@@ -14,6 +14,8 @@ from infra.supervision import GIVE_UP, processes
 from schemas.topics import TOPICS
 from schemas.wire import iso
 
+LAST = 10
+"""Records of a partition among which the newest model is looked for."""
 COLLECTIONS = ("sensor_readings", "local_models", "global_model", "predictions", "dead_letters")
 
 
@@ -71,23 +73,21 @@ def _events(consumer: Consumer, topic: str, partitions: int) -> int:
 
 
 def newest_model(consumer: Consumer) -> dict[str, Any] | None:
-    """The newest global model's version and window end, read from the headers of the last records."""
-    tails = []
+    """The newest global model's version and window end, read from the headers of the last records.
+
+    What is on the topic and no model has no version, and is passed over.
+    """
+    models = []
     for partition in range(TOPICS["global_models"].partitions):
-        _, high = consumer.get_watermark_offsets(TopicPartition("global_models", partition), timeout=3)
-        if high:
-            tails.append(TopicPartition("global_models", partition, high - 1))
-    newest: dict[str, Any] | None = None
-    for tail in tails:
-        consumer.assign([tail])
-        message = consumer.poll(3)
-        if message is None or message.error():
-            continue
-        headers = dict(message.headers() or [])
-        version = int(headers.get("version", b"0"))
-        if newest is None or version > newest["version"]:
-            newest = {"version": version, "window_end": iso(message.timestamp()[1])}
-    return newest
+        low, high = consumer.get_watermark_offsets(TopicPartition("global_models", partition), timeout=3)
+        start = max(low, high - LAST)
+        consumer.assign([TopicPartition("global_models", partition, start)])
+        for message in consumer.consume(high - start, timeout=3) if high > start else ():
+            version = dict(message.headers() or ()).get("version")
+            if version is not None:
+                models.append((int(version), iso(message.timestamp()[1])))
+    version, window_end = max(models, default=(0, ""))
+    return {"version": version, "window_end": window_end} if version else None
 
 
 def _mongo(settings: Settings) -> dict[str, int | None]:

@@ -1,0 +1,33 @@
+"""What a system was started with is remembered with its data."""
+
+from infra.choices import settled
+from infra.settings import Settings
+
+
+def test_what_is_not_said_again_stays_as_it_was(tmp_path):
+    data = tmp_path / "data.txt"
+    first = settled(Settings(home=tmp_path, data=str(data), speed="1200", laps=1))
+    assert settled(Settings(home=tmp_path)) == first
+    assert settled(Settings(home=tmp_path, speed="60")).speed == "60"
+    assert settled(Settings(home=tmp_path)).speed == "60"
+    assert settled(Settings(home=tmp_path)).data == str(data)
+
+
+def test_the_defaults_hold_where_nothing_was_ever_said(tmp_path):
+    settings = settled(Settings(home=tmp_path))
+    assert (settings.data, settings.speed, settings.laps) == ("", "120", 0)
+
+
+def test_a_file_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settled(Settings(home=tmp_path / "home", data="data.txt.gz")).data == str(tmp_path / "data.txt.gz")
+    assert settled(Settings(home=tmp_path / "home")).data == str(tmp_path / "data.txt.gz")
+
+
+def test_synthetic_is_no_file(tmp_path):
+    assert settled(Settings(home=tmp_path, data="synthetic")).data == "synthetic"
+
+
+def test_two_systems_remember_apart(tmp_path):
+    settled(Settings(home=tmp_path / "one", speed="1"))
+    assert settled(Settings(home=tmp_path / "two")).speed == "120"

@@ -1,0 +1,77 @@
+"""What runs, in which order, and where it listens."""
+
+import pytest
+
+from infra import java, secrets, status
+from infra.flink import configure
+from infra.services import services
+from infra.settings import ROOT, Settings
+
+ALL = services(Settings(home=ROOT / "var"))
+
+
+def test_what_a_service_needs_exists_and_never_needs_it_back():
+    def behind(name, seen=()):
+        assert name not in seen, f"{name} waits for itself"
+        for needed in ALL[name].needs:
+            behind(needed, (*seen, name))
+
+    for name in ALL:
+        behind(name)
+
+
+def test_everything_listens_on_loopback_only(tmp_path):
+    settings = Settings(home=tmp_path)
+    for service in services(settings).values():
+        address = service.address(settings)
+        assert not address or "127.0.0.1" in address
+        words = " ".join(service.command(settings).argv)
+        assert "0.0.0.0" not in words  # noqa: S104
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".yaml", ".properties")]
+    assert written
+    assert all("0.0.0.0" not in text for text in written)  # noqa: S104
+
+
+def test_no_secret_is_on_a_command_line(tmp_path):
+    settings = Settings(home=tmp_path)
+    command = services(settings)["superset"].command(settings)
+    secret = command.environment["FEDLOG_SUPERSET_SECRET_KEY"]
+    assert len(secret) >= 32
+    assert not any(secret in word for word in command.argv)
+    assert (tmp_path / "superset" / "secret_key").stat().st_mode & 0o077 == 0
+    assert secrets.kept(tmp_path / "superset" / "secret_key") == secret
+
+
+def test_a_mongodb_that_runs_elsewhere_is_not_started():
+    settings = Settings(mongo="mongodb://127.0.0.1:1")
+    assert "mongo" not in services(settings)
+    assert settings.mongo_uri == "mongodb://127.0.0.1:1"
+
+
+def test_services_can_be_left_out():
+    assert services(Settings(without="superset,producer")).keys() == ALL.keys() - {"superset", "producer"}
+
+
+def test_a_server_gets_a_java_that_suits_it_or_a_clear_error():
+    settings = Settings()
+    for minimum in (java.KAFKA, java.REGISTRY):
+        assert java.version(java.home(settings, minimum)) >= minimum
+    with pytest.raises(java.NoJavaError, match="install a JDK 99"):
+        java.home(settings, 99)
+
+
+def test_flinks_configuration_does_not_depend_on_when_it_is_written(tmp_path):
+    settings = Settings(home=tmp_path)
+    first = (configure(settings) / "config.yaml").read_text()
+    assert (configure(settings) / "config.yaml").read_text() == first
+
+
+def test_status_says_what_is_down_where_nothing_runs(tmp_path):
+    settings = Settings(home=tmp_path, kafka_port=1, mongo_port=1)
+    found = status.status(settings)
+    assert {row["name"] for row in found["services"]} == ALL.keys()
+    assert {row["state"] for row in found["services"]} == {"down"}
+    assert set(found["topics"]) == {"iot_stream", "local_updates", "global_models", "predictions", "dead_letters"}
+    assert all(topic == {"events": None} for topic in found["topics"].values())
+    assert found["global_model"] is None
+    assert set(found["mongo"].values()) == {None}
