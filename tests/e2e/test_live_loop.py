@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -193,11 +195,18 @@ def test_a_killed_service_comes_back_and_the_loop_goes_on(live: System, service:
     eventually(lambda: live.version() >= version + 2, 240, f"two more versions after killing {service}")
 
 
+def children(pid: int, command: str) -> Iterator[psutil.Process]:
+    """What has ``command`` on its command line among a process's descendants, which come and go meanwhile."""
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if command in " ".join(process.cmdline()):
+                yield process
+
+
 @pytest.mark.parametrize("command", ["beam_boot", "SparkSubmit"])
 def test_a_killed_worker_comes_back_and_the_loop_goes_on(live: System, command: str):
     service = {"beam_boot": "flink-taskmanager", "SparkSubmit": "spark"}[command]
-    family = psutil.Process(live.pid(service)).children(recursive=True)
-    workers = [process for process in family if command in " ".join(process.cmdline())]
+    workers = list(children(live.pid(service), command))
     assert workers
     version, made = live.version(), live.status()["topics"]["predictions"]["events"]
     workers[0].kill()
@@ -244,3 +253,15 @@ def test_clean_refuses_while_the_system_runs(live: System):
     done = live.make("clean", "YES=1")
     assert done.returncode != 0
     assert "make down" in done.stderr
+
+
+def test_clean_deletes_the_data_and_nothing_else(live: System):
+    assert live.make("down").returncode == 0
+    beside = live.settings.home.parent / "beside"
+    beside.touch()
+    done = live.make("clean", "YES=1")
+    assert done.returncode == 0, done.stderr
+    assert not live.settings.home.exists()
+    assert not live.settings.models.exists()
+    assert beside.exists()
+    assert (live.settings.build / "env").is_dir()
