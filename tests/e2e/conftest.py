@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from infra.settings import ROOT
-from tests.e2e.system import System, isolated
+from tests.e2e.system import System
+from tests.isolation import isolated
 
 REAL = ROOT.parent / "shared" / "data" / "intel_lab" / "real_20040304_20040307.txt.gz"
 
@@ -26,11 +27,12 @@ def _running(system: System) -> Iterator[System]:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    yield from _running(isolated(tmp_path_factory.mktemp("live"), data="synthetic"))
+    yield from _running(System(isolated(tmp_path_factory.mktemp("live"), data="synthetic")))
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     if not REAL.exists():
         pytest.skip(f"the real days are not there: {REAL.relative_to(ROOT.parent)} beside the repository")
-    yield from _running(isolated(tmp_path_factory.mktemp("real"), data=str(REAL), speed="1200", laps=1))
+    settings = isolated(tmp_path_factory.mktemp("real"), data=str(REAL), speed="1200", laps=1)
+    yield from _running(System(settings))

@@ -5,12 +5,11 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from infra import ports, supervision
+from infra import supervision
 from infra.settings import ROOT, Settings
 from schemas.codec import Codec
 from schemas.events import Event
@@ -83,9 +82,3 @@ def eventually(holds: Callable[[], Any], seconds: float, what: str, every: float
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(every)
     return value
-
-
-def isolated(home: Path, **changes: Any) -> System:
-    names = ports.PORTS
-    chosen = dict(zip(names, ports.free(len(names)), strict=True))
-    return System(Settings(home=home, cache=home / "cache", **chosen, **changes))

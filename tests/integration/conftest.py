@@ -7,24 +7,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from infra import contracts, ports
+from infra import contracts
 from infra.services import services
 from infra.settings import ROOT, Settings
 from schemas.topics import TOPICS
+from tests.isolation import isolated
 
 START_S = 90
-
-
-def isolated(home: Path, **changes: object) -> Settings:
-    """Settings of a system of its own: nothing of it is where a running system's things are."""
-    names = ports.PORTS
-    return Settings(home=home, cache=home / "cache", **dict(zip(names, ports.free(len(names)), strict=True)), **changes)
 
 
 @contextmanager
