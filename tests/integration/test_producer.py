@@ -89,7 +89,8 @@ def test_killed_again_and_again_the_log_has_every_reading_once_in_order_and_ever
     deaths = 0
     while deaths < 6:
         goal = count(log, "iot_stream") + chance.randint(1, total // 8)
-        process = producer(log, file, tmp_path, "--speed", "max", "--laps", str(LAPS))
+        # Fast, but not so fast that a run is over before it can be killed.
+        process = producer(log, file, tmp_path, "--speed", "20000", "--laps", str(LAPS))
         while process.poll() is None and count(log, "iot_stream") < goal:
             time.sleep(chance.uniform(0, 0.02))
         process.kill()
