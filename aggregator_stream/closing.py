@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from aggregator_stream.state import Located, Rules, Windows
 from forecaster import weights
-from forecaster.network import architecture
+from forecaster.knowledge import architecture
 from forecaster.strategies import Member
 from forecaster.weights import WeightsError
 from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate
@@ -23,7 +23,7 @@ def close(rules: Rules, state: Windows, members: Sequence[Located]) -> tuple[Win
     reasons = {item.update.update_id: refusal(rules, state, item.update) for item in members}
     valid = [item.update for item in members if reasons[item.update.update_id] is None]
     accepted = list(_newest(rules, valid))
-    server, aggregate = rules.strategy.update(state.server, state.params, accepted)
+    server, aggregate = rules.strategy.update(state.server, state.knowledge, accepted)
     left = tuple(item for item in state.pending if item.update.update_id not in reasons)
     model = GlobalModel(
         model=rules.model,
@@ -34,7 +34,7 @@ def close(rules: Rules, state: Windows, members: Sequence[Located]) -> tuple[Win
         strategy=rules.strategy.name,
         strategy_parameters=rules.strategy.parameters,
         architecture=architecture(rules.config),
-        weights=weights.to_bytes(aggregate.params),
+        weights=weights.to_bytes(aggregate.knowledge),
         contributions=tuple(
             _contribution(state, item, aggregate.coefficients, reasons[item.update.update_id]) for item in members
         ),
@@ -45,7 +45,7 @@ def close(rules: Rules, state: Windows, members: Sequence[Located]) -> tuple[Win
         dataset=members[-1].update.dataset if members else "",
     )
     after = state._replace(
-        version=model.version, params=aggregate.params, server=server, window=state.window + 1, pending=left
+        version=model.version, knowledge=aggregate.knowledge, server=server, window=state.window + 1, pending=left
     )
     return after, model
 
@@ -73,8 +73,8 @@ def _newest(rules: Rules, updates: Sequence[LocalUpdate]) -> Iterable[Member]:
         examples[update.device_id] += update.example_count
         newest[update.device_id] = update
     for device_id, update in newest.items():
-        params = weights.from_bytes(rules.config, update.weights)
-        yield Member(update.update_id, params, examples[device_id])
+        known = weights.from_bytes(rules.config, update.weights)
+        yield Member(update.update_id, known, examples[device_id])
 
 
 def _contribution(state: Windows, item: Located, shares: dict[str, float], reason: str | None) -> Contribution:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 from aggregator_stream.state import Rules, Windows
 from forecaster import weights
-from forecaster.network import initial
+from forecaster.knowledge import initial
 from schemas.events import GlobalModel
 
 
 def beginning(rules: Rules) -> Windows:
-    """The state before any update: version 0 is the common initial network."""
-    params = initial(rules.config)
-    return Windows(version=0, params=params, server=rules.strategy.init(params))
+    """The state before any update: version 0 is what every device starts from."""
+    known = initial(rules.config)
+    return Windows(version=0, knowledge=known, server=rules.strategy.init(known))
 
 
 def restore(rules: Rules, models: Iterable[GlobalModel]) -> Windows:
@@ -33,7 +33,7 @@ def restore(rules: Rules, models: Iterable[GlobalModel]) -> Windows:
         return state
     return state._replace(
         version=newest.version,
-        params=weights.from_bytes(rules.config, newest.weights),
+        knowledge=weights.from_bytes(rules.config, newest.weights),
         window=newest.window_end // rules.window_ms,
         since=newest.window_end,
         sequences=sequences,

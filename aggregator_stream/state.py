@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from forecaster.config import Config
-from forecaster.network import Params
+from forecaster.knowledge import Knowledge
 from forecaster.strategies import Strategy
 from schemas.events import LocalUpdate
 
@@ -15,7 +15,7 @@ class Rules(NamedTuple):
 
     Attributes:
         config: of the learning core.
-        strategy: how a window's updates become weights.
+        strategy: how a window's updates become one model.
         model: name of the model.
         window_ms: length of a window, ms of event time.
         lateness_ms: how long a window waits for updates behind the watermark, ms of event time.
@@ -46,7 +46,7 @@ class Windows(NamedTuple):
 
     Attributes:
         version: of the newest model, 0 before the first.
-        params: its weights.
+        knowledge: what it knows.
         server: the strategy's own state.
         window: index of the window that closes next, counted since 1970; ``None`` before the first update.
         since: the earliest moment this fold knows of, ms; ``None`` before the first update.
@@ -58,7 +58,7 @@ class Windows(NamedTuple):
     """
 
     version: int
-    params: Params
+    knowledge: Knowledge
     server: Any
     window: int | None = None
     since: int | None = None

@@ -10,17 +10,17 @@ from flink_training.tally import Tally
 from forecaster import adoption, bins, online, weights
 from forecaster.bins import Bin, OpenBin
 from forecaster.config import Config
-from forecaster.network import Params, architecture
+from forecaster.knowledge import Knowledge, architecture
 from forecaster.online import Learner, Outputs
 from schemas.events import LocalUpdate, Prediction, Reading
 from schemas.forecasts import measurements, prediction_id, score
 
 
 class FleetModel(NamedTuple):
-    """A global model as a device sees it: the end of its window (ms) and its weights."""
+    """A global model as a device sees it: the end of its window (ms) and what it knows."""
 
     window_end: int
-    params: Params
+    knowledge: Knowledge
 
 
 class Training(NamedTuple):
@@ -29,7 +29,7 @@ class Training(NamedTuple):
     Attributes:
         learner: the learning core's state.
         tally: prequential errors and labels since the last update.
-        version: the global model last adopted, 0 for the common initial network.
+        version: the global model last adopted, 0 for the common start.
         adopted_at: end of the bin at which it was, ms.
         sequence: of the last update emitted.
         slot: update interval of the last bin, counted since 1970.
@@ -116,13 +116,12 @@ def _adopted(
     """Take up the newest global model that is due; a device without history takes it as it is."""
     adopted = 0 if training is None else training.version
     version = adoption.due(config, {v: model.window_end for v, model in models.items()}, adopted, end)
-    fleet = None if version is None else models[version].params
+    fleet = None if version is None else models[version].knowledge
     if training is None:
         slot = closed.number // config.update_bins
         training = Training(online.init(config, fleet), Tally.empty(config), 0, None, 0, slot, -1)
     elif fleet is not None:
-        blended = adoption.blend(config, training.learner.params, fleet)
-        training = training._replace(learner=training.learner._replace(params=blended))
+        training = training._replace(learner=adoption.adopt(config, training.learner, fleet))
     return training if version is None else training._replace(version=version, adopted_at=end)
 
 
@@ -135,7 +134,7 @@ def _predictions(
         for h, (bins_ahead, horizon_ms) in enumerate(zip(config.horizons, config.horizons_ms, strict=True)):
             target = closed.number + 1 + (0 if scored else bins_ahead)
             made_at = (target - bins_ahead) * config.bin_ms
-            forecast = measurements((outputs.scored if scored else outputs.forecast)[h])
+            forecast = measurements((outputs.scored if scored else outputs.forecasts.combined)[h])
             if not any(value is not None for value in forecast):
                 continue
             made = Prediction(
@@ -172,7 +171,7 @@ def _update(config: Config, training: Training, closed: Bin, reading: Reading, p
         base_version=training.version,
         adopted_at=training.adopted_at,
         architecture=architecture(config),
-        weights=weights.to_bytes(training.learner.params),
+        weights=weights.to_bytes(online.known(training.learner)),
         example_count=training.tally.labels,
         reading_partition=partition,
         first_offset=training.first_offset,

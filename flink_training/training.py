@@ -12,7 +12,7 @@ from flink_training.device import FleetModel, fill, learn
 from forecaster import weights
 from forecaster.bins import ClockJumpError, LateReadingError
 from forecaster.config import Config
-from forecaster.network import architecture
+from forecaster.knowledge import architecture
 from forecaster.weights import WeightsError
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import Event, GlobalModel

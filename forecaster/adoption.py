@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import jax
 
 from forecaster.config import Config
-from forecaster.network import Params
+from forecaster.knowledge import Knowledge
+from forecaster.online import Learner
 
 
 def due(config: Config, window_ends: Mapping[int, int], adopted: int, moment: int) -> int | None:
@@ -21,6 +22,10 @@ def due(config: Config, window_ends: Mapping[int, int], adopted: int, moment: in
     return max(ripe, default=None)
 
 
-def blend(config: Config, own: Params, fleet: Params) -> Params:
-    """The device's weights moved toward the fleet's by ``config.blend``."""
-    return jax.tree.map(lambda mine, theirs: mine + config.blend * (theirs - mine), own, fleet)
+def adopt(config: Config, learner: Learner, fleet: Knowledge) -> Learner:
+    """The device with the fleet's climatology, and its network moved toward the fleet's by ``config.blend``.
+
+    Its linear model stays its own: that one is exact in what the device has seen.
+    """
+    blended = jax.tree.map(lambda own, theirs: own + config.blend * (theirs - own), learner.params, fleet.network)
+    return learner._replace(params=blended, fleet=fleet.climatology)

@@ -8,6 +8,7 @@ SCALES = (1.0, 2.0, 100.0, 0.02)
 LEVELS = (20.0, 40.0, 300.0, 2.6)
 """A usual value of each sensor (°C, %RH, lux, V), subtracted from the level feature."""
 DAY_MS = 86_400_000
+HALF_HOUR_MS = 1_800_000
 
 
 class Config(NamedTuple):
@@ -18,10 +19,15 @@ class Config(NamedTuple):
         horizons: how far ahead to forecast, in bins, ascending.
         width: units in each of the two hidden layers.
         learning_rate: of Adam.
-        huber_delta: where the loss turns linear, in scaled units.
+        huber_delta: where the network's loss turns linear, in scaled units.
         replays: examples from the device's own past in each gradient step.
         memory: how many past examples a device keeps.
-        blend: share of a newer global model in a device that adopts it.
+        skip: share of the usual move of this time of day that every forecast starts from.
+        smoothing: half-hours on either side that are averaged into a usual move.
+        climatology_days: days after which a usual move has forgotten.
+        linear_prior: variance of the linear model's weights before it has learned.
+        linear_delta: largest error from which the linear model learns, in scaled units.
+        blend: share of a newer global network in that of a device that adopts it.
         update_bins: bins of event time between two updates of a device.
         adoption_delay_ms: event time between the end of a window and the adoption of its model.
         anomaly_threshold: score from which a reading counts as an anomaly.
@@ -35,6 +41,11 @@ class Config(NamedTuple):
     huber_delta: float = 0.2
     replays: int = 8
     memory: int = 512
+    skip: float = 0.5
+    smoothing: int = 2
+    climatology_days: float = 10.0
+    linear_prior: float = 0.01
+    linear_delta: float = 0.2
     blend: float = 0.3
     update_bins: int = 2
     adoption_delay_ms: int = 1_800_000
@@ -55,3 +66,13 @@ class Config(NamedTuple):
     def horizons_ms(self) -> tuple[int, ...]:
         """The horizons in ms."""
         return tuple(bins * self.bin_ms for bins in self.horizons)
+
+    @property
+    def half_hour(self) -> int:
+        """Bins in half an hour, at least one."""
+        return max(HALF_HOUR_MS // self.bin_ms, 1)
+
+    @property
+    def day(self) -> int:
+        """Bins in a day."""
+        return DAY_MS // self.bin_ms

@@ -1,40 +1,50 @@
-"""What the network sees: a short history of one device's bins as a feature vector."""
+"""What a model sees: a short history of one device's bins, and what is usual at this time, as a feature vector."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from forecaster.config import DAY_MS, LEVELS, SCALES, SENSORS, Config
+from forecaster import climatology
+from forecaster.climatology import Climatology
+from forecaster.config import LEVELS, SCALES, SENSORS, Config
 
 HALF_HOUR_MOVES = 2
 BIN_MOVES = 3
 HARMONICS = 2
-FEATURES = len(SENSORS) * (HALF_HOUR_MOVES + BIN_MOVES + 1) + 2 * HARMONICS
-HALF_HOUR_MS = 1_800_000
 
 
 class History(NamedTuple):
-    """The newest bins of a device.
+    """What a device remembers of its own readings.
 
     Attributes:
-        values: float32 [remembered, sensors], newest first, NaN where nothing was measured; °C, %RH, lux, V.
+        values: float32 [remembered, sensors], its bins, newest first, NaN where nothing was measured; °C, %RH, lux, V.
         newest: int32 [], number of the newest bin, counted since 1970; -1 before the first.
+        climatology: its own.
     """
 
     values: jax.Array
     newest: jax.Array
+    climatology: Climatology
 
 
 def empty(config: Config) -> History:
     """A history without any bin, as long as the longest horizon and the oldest move need."""
-    remembered = max(config.span, HALF_HOUR_MOVES * half_hour(config) + 1)
-    return History(jnp.full((remembered, len(SENSORS)), jnp.nan), jnp.int32(-1))
+    remembered = max(config.span, HALF_HOUR_MOVES * config.half_hour + 1)
+    values = jnp.full((remembered, len(SENSORS)), jnp.nan)
+    return History(values, jnp.int32(-1), climatology.empty(config))
 
 
-def half_hour(config: Config) -> int:
-    """Bins in half an hour, at least one."""
-    return max(HALF_HOUR_MS // config.bin_ms, 1)
+def observed_size(config: Config) -> int:
+    """Length of what ``observe`` returns."""
+    horizons, sensors = config.outputs
+    return sensors * (HALF_HOUR_MOVES + BIN_MOVES + 2 + horizons) + 2 * HARMONICS
+
+
+def size(config: Config) -> int:
+    """Length of a feature vector."""
+    horizons, sensors = config.outputs
+    return observed_size(config) + horizons * sensors
 
 
 def shift(ring: jax.Array, bins: jax.Array) -> jax.Array:
@@ -50,26 +60,50 @@ def gap(history: History, number: jax.Array, span: int) -> jax.Array:
     return jnp.where(history.newest < 0, span, jnp.minimum(number - history.newest, span))
 
 
-def advance(history: History, number: jax.Array, values: jax.Array) -> History:
+def advance(config: Config, history: History, number: jax.Array, values: jax.Array) -> History:
     """Push one closed bin; bins in between in which the device was silent are missing."""
-    aged = shift(history.values, gap(history, number, history.values.shape[0]))
-    return History(aged.at[0].set(values), jnp.asarray(number, jnp.int32))
+    number = jnp.asarray(number, jnp.int32)
+    remembered = shift(history.values, gap(history, number, history.values.shape[0])).at[0].set(values)
+    move = (remembered[0] - remembered[config.half_hour]) / jnp.asarray(SCALES)
+    usual = climatology.learn(config, history.climatology, number - config.half_hour, move)
+    return History(remembered, number, usual)
 
 
-def featurize(config: Config, history: History) -> jax.Array:
-    """The feature vector of the newest bin: float32 [FEATURES], 0 where something is missing.
+def observe(config: Config, history: History) -> jax.Array:
+    """What the newest bin shows without the fleet: float32 [observed_size], NaN where something is missing.
 
-    Per sensor, in units of ``SCALES``: the last two half-hour moves, the last three one-bin moves, the level. Then
-    sine and cosine of the time of day and of its first harmonic.
+    Per sensor, in units of ``SCALES``: the last two half-hour moves, the last three one-bin moves, the level, the
+    last half-hour move less the usual one; sine and cosine of the time of day and of its first harmonic; the
+    device's own usual moves to each horizon.
     """
     scales, levels = jnp.asarray(SCALES), jnp.asarray(LEVELS)
-    values = history.values
-    stride = half_hour(config)
+    values, number, stride = history.values, history.newest, config.half_hour
     moves = [values[i * stride] - values[(i + 1) * stride] for i in range(HALF_HOUR_MOVES)]
     moves += [values[i] - values[i + 1] for i in range(BIN_MOVES)]
     level = (values[0] - levels) / (10 * scales)
-    day = DAY_MS // config.bin_ms
-    phase = 2 * jnp.pi * (history.newest % day) / day
+    surprise = moves[0] / scales - climatology.rate(config, history.climatology, (number - stride)[None])[0]
+    phase = 2 * jnp.pi * (number % config.day) / config.day
     clock = jnp.stack([f(k * phase) for k in range(1, HARMONICS + 1) for f in (jnp.sin, jnp.cos)])
-    features = jnp.concatenate([*(move / scales for move in moves), level, clock])
+    usual = climatology.moves(config, history.climatology, number)
+    parts = [*(move / scales for move in moves), level, surprise, clock, usual.ravel()]
+    return jnp.concatenate(parts).astype(jnp.float32)
+
+
+def complete(config: Config, observed: jax.Array, number: jax.Array, fleet: Climatology) -> jax.Array:
+    """The feature vector: float32 [size], 0 where something is missing.
+
+    What is observed, then the fleet's usual moves; they stand in for a usual move of its own that a device lacks.
+    """
+    theirs = climatology.moves(config, fleet, number).ravel()
+    before = observed.shape[0] - theirs.shape[0]
+    own = jnp.where(jnp.isnan(observed[before:]), theirs, observed[before:])
+    features = jnp.concatenate([observed[:before], own, theirs])
     return jnp.clip(jnp.nan_to_num(features), -10, 10).astype(jnp.float32)
+
+
+def usual(config: Config, features: jax.Array) -> jax.Array:
+    """The usual moves in feature vectors [..., size]: half the device's own and half the fleet's, [..., H, S]."""
+    horizons, sensors = config.outputs
+    n = horizons * sensors
+    mean = (features[..., -2 * n : -n] + features[..., -n:]) / 2
+    return mean.reshape((*features.shape[:-1], horizons, sensors))

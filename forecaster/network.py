@@ -1,29 +1,27 @@
-"""The network that every device trains: two tanh layers, and moves instead of levels."""
+"""The network that every device trains: two tanh layers on top of the usual move."""
 
-from functools import lru_cache
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from forecaster.config import SCALES, Config
-from forecaster.features import FEATURES
+from forecaster import features
+from forecaster.config import Config
 
 Params = Any
 """A Flax parameter tree of float32 arrays."""
 
 
 class Network(nn.Module):
-    """Features to scaled moves; the last layer starts at zero, so an untrained network forecasts persistence."""
+    """Features to scaled moves; the last layer starts at zero, so an untrained network adds nothing to the usual."""
 
     width: int
     outputs: tuple[int, int]
 
     @nn.compact
     def __call__(self, features: jax.Array) -> jax.Array:
-        """Float32 [..., FEATURES] to float32 [..., horizons, sensors], in units of ``SCALES``."""
+        """Float32 [..., size] to float32 [..., horizons, sensors], in units of ``SCALES``."""
         hidden = nn.tanh(nn.Dense(self.width, name="hidden_1")(features))
         hidden = nn.tanh(nn.Dense(self.width, name="hidden_2")(hidden))
         horizons, sensors = self.outputs
@@ -36,25 +34,11 @@ def network(config: Config) -> Network:
     return Network(config.width, config.outputs)
 
 
-@lru_cache(maxsize=8)
 def initial(config: Config) -> Params:
-    """Version 0: the weights every device starts from, a function of the seed alone."""
-    params = network(config).init(jax.random.key(config.seed), jnp.zeros(FEATURES))
-    return jax.tree.map(np.asarray, params)
+    """The weights every device starts from before there is a global model, a function of the seed alone."""
+    return network(config).init(jax.random.key(config.seed), jnp.zeros(features.size(config)))
 
 
-def moves(config: Config, params: Params, features: jax.Array) -> jax.Array:
-    """Forecast moves in units of ``SCALES``: float32 [..., horizons, sensors]."""
-    return network(config).apply(params, features)
-
-
-def forecast(config: Config, params: Params, features: jax.Array, level: jax.Array) -> jax.Array:
-    """Forecast values, float32 [..., horizons, sensors]; NaN where the level [..., sensors] is NaN."""
-    return level[..., None, :] + moves(config, params, features) * jnp.asarray(SCALES)
-
-
-def architecture(config: Config) -> str:
-    """Fingerprint of what must be equal for two networks' weights to be averaged."""
-    horizons, sensors = config.outputs
-    minutes = ".".join(str(ms // 60_000) for ms in config.horizons_ms)
-    return f"tanh-{FEATURES}-{config.width}-{config.width}-{horizons * sensors}/bin{config.bin_ms // 1000}s/h{minutes}"
+def moves(config: Config, params: Params, vector: jax.Array) -> jax.Array:
+    """Forecast moves in units of ``SCALES`` from features [..., size]: float32 [..., horizons, sensors]."""
+    return config.skip * features.usual(config, vector) + network(config).apply(params, vector)

@@ -7,17 +7,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from forecaster import anomaly, features
+from forecaster import anomaly, features, knowledge, linear, network
+from forecaster.climatology import Climatology
 from forecaster.config import SCALES, Config
-from forecaster.features import FEATURES, History
-from forecaster.network import Params, forecast, initial, moves
+from forecaster.features import History
+from forecaster.knowledge import Knowledge, Moves
+from forecaster.linear import Linear
+from forecaster.network import Params
 
 
 class Pending(NamedTuple):
     """What was said at each of the last ``span`` bins, newest first, until it can be scored.
 
     Attributes:
-        features: float32 [span, FEATURES]
+        features: float32 [span, size]
         levels: float32 [span, sensors], NaN where the bin is missing.
         forecasts: float32 [span, horizons, sensors]
         versions: int32 [span], the global model each forecast stood on.
@@ -33,7 +36,7 @@ class Memory(NamedTuple):
     """The newest ``memory`` labelled examples, a ring.
 
     Attributes:
-        features: float32 [memory, FEATURES]
+        features: float32 [memory, size]
         targets: float32 [memory, horizons, sensors], moves in units of ``SCALES``, NaN where there is no label.
         stored: int32 [], examples ever put in.
     """
@@ -44,10 +47,12 @@ class Memory(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """Everything one device's learning needs to go on."""
+    """Everything one device's learning needs to go on; ``fleet`` is the climatology last adopted."""
 
     params: Params
     optimizer: Any
+    linear: Linear
+    fleet: Climatology
     history: History
     pending: Pending
     memory: Memory
@@ -58,7 +63,7 @@ class Outputs(NamedTuple):
     """What one bin brought; all float32 unless said, NaN where there is none.
 
     Attributes:
-        forecast: [horizons, sensors], made at this bin.
+        forecasts: of each model, [horizons, sensors], made at this bin; ``combined`` is the device's word.
         level: [sensors], this bin: persistence's forecast.
         scored: [horizons, sensors], the forecasts that this bin is the target of.
         scored_level: [horizons, sensors], persistence's for the same.
@@ -67,7 +72,7 @@ class Outputs(NamedTuple):
         examples: int32 [], labels learned from.
     """
 
-    forecast: jax.Array
+    forecasts: Moves
     level: jax.Array
     scored: jax.Array
     scored_level: jax.Array
@@ -81,27 +86,34 @@ def optimizer(config: Config) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(config.learning_rate))
 
 
-def init(config: Config, params: Params | None = None) -> Learner:
-    """A device before its first bin, from the common initial weights or from ``params``."""
-    params = initial(config) if params is None else params
-    span, (horizons, sensors) = config.span, config.outputs
+def init(config: Config, known: Knowledge | None = None) -> Learner:
+    """A device before its first bin, with the initial knowledge or with what is ``known``."""
+    known = knowledge.initial(config) if known is None else known
+    span, size, (horizons, sensors) = config.span, features.size(config), config.outputs
     return Learner(
-        params=params,
-        optimizer=optimizer(config).init(params),
+        params=known.network,
+        optimizer=optimizer(config).init(known.network),
+        linear=linear.init(config, known.linear),
+        fleet=known.climatology,
         history=features.empty(config),
         pending=Pending(
-            jnp.zeros((span, FEATURES)),
+            jnp.zeros((span, size)),
             jnp.full((span, sensors), jnp.nan),
             jnp.full((span, horizons, sensors), jnp.nan),
             jnp.zeros(span, jnp.int32),
         ),
         memory=Memory(
-            jnp.zeros((config.memory, FEATURES)),
+            jnp.zeros((config.memory, size)),
             jnp.full((config.memory, horizons, sensors), jnp.nan),
             jnp.int32(0),
         ),
         usual=anomaly.init(config),
     )
+
+
+def known(learner: Learner) -> Knowledge:
+    """What the device can tell the fleet."""
+    return Knowledge(learner.params, learner.linear.weights, learner.history.climatology)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -117,58 +129,64 @@ def update(
         values: float32 [sensors], NaN where missing; °C, %RH, lux, V.
         version: int32 [], the global model the device stands on.
     """
-    scales = jnp.asarray(SCALES)
     horizons = jnp.asarray(config.horizons)
     gap = features.gap(learner.history, number, config.span)
     pending = Pending(*(features.shift(ring, gap) for ring in learner.pending))
-    history = features.advance(learner.history, number, values)
+    history = features.advance(config, learner.history, number, values)
 
     scored, scored_level = pending.forecasts[horizons, jnp.arange(len(config.horizons))], pending.levels[horizons]
     usual, score = anomaly.update(learner.usual, scored - values)
 
-    # One example per horizon whose label this bin is, each with that horizon's target only. No label, no step:
-    # replays go with new examples, or a device that sends nothing would drill its past.
+    # One example per horizon whose label this bin is, each with that horizon's target only.
+    inputs = jnp.nan_to_num(pending.features[horizons])
+    labels = (values - scored_level) / jnp.asarray(SCALES)
+    params, optimizer_state = _learn(config, learner, number, inputs, labels)
+    straight = linear.learn(config, learner.linear, inputs, labels)
+    memory = _remember(config, learner.memory, pending, history)
+
+    observed = features.observe(config, history)
+    vector = features.complete(config, observed, number, learner.fleet)
+    moves = knowledge.moves(config, params, straight.weights, vector)
+    forecasts = Moves(*(knowledge.values(scaled, values) for scaled in moves))
+    pending = Pending(
+        pending.features.at[0].set(vector),
+        pending.levels.at[0].set(values),
+        pending.forecasts.at[0].set(forecasts.combined),
+        pending.versions.at[0].set(version),
+    )
+    examples = jnp.isfinite(labels).any(axis=1).sum()
+    outputs = Outputs(forecasts, values, scored, scored_level, pending.versions[horizons], score, examples)
+    return Learner(params, optimizer_state, straight, learner.fleet, history, pending, memory, usual), outputs
+
+
+def _learn(
+    config: Config, learner: Learner, number: jax.Array, inputs: jax.Array, labels: jax.Array
+) -> tuple[Params, Any]:
+    """One step on the Huber loss (Huber 1964) over new labels and replayed ones.
+
+    No label, no step: replays go with new examples, or a device that sends nothing would drill its past.
+    """
+    memory, fresh = learner.memory, jnp.isfinite(labels).any()
     own = jnp.eye(len(config.horizons), dtype=bool)[:, :, None]
-    targets = jnp.where(own, ((values - scored_level) / scales)[:, None, :], jnp.nan)
     drawn = jax.random.randint(
         jax.random.fold_in(jax.random.key(config.seed), number),
         (config.replays,),
         0,
-        jnp.clip(learner.memory.stored, 1, config.memory),
+        jnp.clip(memory.stored, 1, config.memory),
     )
-    examples = jnp.isfinite(targets).any(axis=(1, 2)).sum()
-    replayed = jnp.where(examples > 0, learner.memory.targets[drawn], jnp.nan)
-    params, optimizer_state = _learn(
-        config,
-        learner,
-        jnp.concatenate([jnp.nan_to_num(pending.features[horizons]), learner.memory.features[drawn]]),
-        jnp.concatenate([targets, replayed]),
-    )
-    memory = _remember(config, learner.memory, pending, history)
-
-    vector = features.featurize(config, history)
-    ahead = forecast(config, params, vector, values)
-    pending = Pending(
-        pending.features.at[0].set(vector),
-        pending.levels.at[0].set(values),
-        pending.forecasts.at[0].set(ahead),
-        pending.versions.at[0].set(version),
-    )
-    outputs = Outputs(ahead, values, scored, scored_level, pending.versions[horizons], score, examples)
-    return Learner(params, optimizer_state, history, pending, memory, usual), outputs
-
-
-def _learn(config: Config, learner: Learner, inputs: jax.Array, targets: jax.Array) -> tuple[Params, Any]:
-    """One step on the Huber loss (Huber 1964) over the labels that exist; none at all leaves everything as it is."""
-    known = jnp.isfinite(targets)
+    vectors = jnp.concatenate([inputs, memory.features[drawn]])
+    targets = jnp.concatenate([jnp.where(own, labels[:, None, :], jnp.nan), memory.targets[drawn]])
+    wanted = jnp.isfinite(targets)
 
     def loss(params: Params) -> jax.Array:
-        off = optax.huber_loss(moves(config, params, inputs), jnp.nan_to_num(targets), delta=config.huber_delta)
-        return jnp.where(known, off, 0).sum() / jnp.maximum(known.sum(), 1)
+        off = optax.huber_loss(
+            network.moves(config, params, vectors), jnp.nan_to_num(targets), delta=config.huber_delta
+        )
+        return jnp.where(wanted, off, 0).sum() / jnp.maximum(wanted.sum(), 1)
 
     updates, state = optimizer(config).update(jax.grad(loss)(learner.params), learner.optimizer, learner.params)
     stepped = (optax.apply_updates(learner.params, updates), state)
-    return jax.tree.map(lambda new, old: jnp.where(known.any(), new, old), stepped, (learner.params, learner.optimizer))
+    return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), stepped, (learner.params, learner.optimizer))
 
 
 def _remember(config: Config, memory: Memory, pending: Pending, history: History) -> Memory:

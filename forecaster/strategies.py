@@ -6,40 +6,40 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from forecaster.network import Params
+from forecaster.knowledge import Knowledge
 
 
 class Member(NamedTuple):
-    """One device's part in a window: its update's id, weights and example count."""
+    """One device's part in a window: its update's id, its knowledge and its example count."""
 
     update_id: str
-    params: Params
+    knowledge: Knowledge
     example_count: int
 
 
 class Aggregate(NamedTuple):
-    """The window's weights, and each member's share in them by update_id."""
+    """The window's knowledge, and each member's share in it by update_id."""
 
-    params: Params
+    knowledge: Knowledge
     coefficients: dict[str, float]
 
 
 class Strategy(NamedTuple):
-    """``init(params) -> state`` and ``update(state, parent, members) -> (state, aggregate)``.
+    """``init(knowledge) -> state`` and ``update(state, parent, members) -> (state, aggregate)``.
 
     ``update`` is a function of the set of members: their order does not matter.
     """
 
     name: str
     parameters: dict[str, float]
-    init: Callable[[Params], Any]
-    update: Callable[[Any, Params, Sequence[Member]], tuple[Any, Aggregate]]
+    init: Callable[[Knowledge], Any]
+    update: Callable[[Any, Knowledge, Sequence[Member]], tuple[Any, Aggregate]]
 
 
 def fedavg() -> Strategy:
     """Average weighted by example counts (McMahan et al. 2017, Communication-Efficient Learning, algorithm 1)."""
 
-    def update(state: None, parent: Params, members: Sequence[Member]) -> tuple[None, Aggregate]:
+    def update(state: None, parent: Knowledge, members: Sequence[Member]) -> tuple[None, Aggregate]:
         if not members:
             return state, Aggregate(parent, {})
         ordered = sorted(members, key=lambda member: member.update_id)
@@ -51,7 +51,7 @@ def fedavg() -> Strategy:
             parts = zip(shares, arrays, strict=True)
             return np.sum([share * np.asarray(array, np.float64) for share, array in parts], axis=0).astype(np.float32)
 
-        params = jax.tree.map(average, *(member.params for member in ordered))
-        return state, Aggregate(params, dict(zip((m.update_id for m in ordered), shares, strict=True)))
+        mean = jax.tree.map(average, *(member.knowledge for member in ordered))
+        return state, Aggregate(mean, dict(zip((m.update_id for m in ordered), shares, strict=True)))
 
-    return Strategy("fedavg", {}, lambda params: None, update)
+    return Strategy("fedavg", {}, lambda knowledge: None, update)

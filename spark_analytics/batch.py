@@ -37,15 +37,15 @@ def run(bootstrap: str, registry: str, jars: Path, version: int | None) -> pd.Da
     models = Models(config, bootstrap, Codec(registry))
     models.follow()
     chosen = models.newest if version is None else version
-    if chosen not in models.params or (version is None and chosen == 0):
+    if chosen not in models.knowledge or (version is None and chosen == 0):
         raise NoModelError(f"there is no global model {chosen or ''} on the log yet: see `make models`")
     logger.info("evaluating all of iot_stream with version %d", chosen)
-    params = models.params[chosen]
+    known = models.knowledge[chosen]
 
     def evaluate(key: Any, records: pd.DataFrame) -> pd.DataFrame:
         folded = fold(config, codec(registry), empty(config), records, 0)
         made: dict[str, Prediction] = {}
-        for event in predictions(config, "batch", folded.bins, {0: chosen}, {chosen: params}, named=True):
+        for event in predictions(config, "batch", folded.bins, {0: chosen}, {chosen: known}, named=True):
             if event.prediction_id not in made or event.actual is not None:
                 made[event.prediction_id] = event
         emit(folded.letters, bootstrap, registry)

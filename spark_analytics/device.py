@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from forecaster import bins, features
 from forecaster.bins import OpenBin
+from forecaster.climatology import Climatology
 from forecaster.config import Config
-from forecaster.features import FEATURES, History
+from forecaster.features import History
 from schemas.events import Reading
 
 
@@ -24,13 +25,13 @@ class Moment(NamedTuple):
 
     Attributes:
         number: of the bin, counted since 1970.
-        features: float32 [FEATURES]
+        observed: float32 [observed_size], what the bin showed, of ``features.observe``.
         level: float32 [sensors], the bin's means, NaN where missing; °C, %RH, lux, V.
         batch: the micro-batch in which the bin closed.
     """
 
     number: int
-    features: NDArray[np.float32]
+    observed: NDArray[np.float32]
     level: NDArray[np.float32]
     batch: int
 
@@ -48,21 +49,21 @@ class Device(NamedTuple):
 
     Attributes:
         open_bin: the bin that is filling.
-        history: the last bins.
-        features: float32 [span, FEATURES], of those bins, newest first, NaN where missing.
+        history: the last bins, and the device's climatology.
+        observed: float32 [span, observed_size], what those bins showed, newest first; all NaN where there was none.
         batches: int64 [span], the micro-batch each closed in.
     """
 
     open_bin: OpenBin | None
     history: History
-    features: NDArray[np.float32]
+    observed: NDArray[np.float32]
     batches: NDArray[np.int64]
 
 
 def empty(config: Config) -> Device:
     """A device before its first reading."""
     history = jax.tree.map(np.asarray, features.empty(config))
-    missing = np.full((config.span, FEATURES), np.nan, np.float32)
+    missing = np.full((config.span, features.observed_size(config)), np.nan, np.float32)
     return Device(None, history, missing, np.zeros(config.span, np.int64))
 
 
@@ -80,20 +81,20 @@ def step(config: Config, device: Device, reading: Reading, offset: int, batch: i
     level = np.asarray(closed.values, np.float32)
     number = jnp.int32(closed.number)
     gap = int(features.gap(device.history, number, config.span))
-    history, ring = jax.device_get(_advance(config, device.history, device.features, number, level))
+    history, ring = jax.device_get(_advance(config, device.history, device.observed, number, level))
     batches = np.concatenate([np.zeros(gap, np.int64), device.batches])[: config.span]
     batches[0] = batch
-    device = device._replace(history=history, features=ring, batches=batches)
+    device = device._replace(history=history, observed=ring, batches=batches)
     past = tuple(_moment(device, closed.number, ahead) for ahead in config.horizons)
     return device, Closed(Moment(closed.number, ring[0], level, batch), past, closed.last_offset)
 
 
 def _moment(device: Device, newest: int, age: int) -> Moment | None:
     """The bin ``age`` bins before the newest, if it is remembered."""
-    if np.isnan(device.features[age]).all():
+    if np.isnan(device.observed[age]).all():
         return None
     level = np.asarray(device.history.values[age])
-    return Moment(newest - age, device.features[age], level, int(device.batches[age]))
+    return Moment(newest - age, device.observed[age], level, int(device.batches[age]))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -101,8 +102,8 @@ def _advance(
     config: Config, history: History, ring: jax.Array, number: jax.Array, level: jax.Array
 ) -> tuple[History, jax.Array]:
     aged = features.shift(ring, features.gap(history, number, config.span))
-    history = features.advance(history, number, level)
-    return history, aged.at[0].set(features.featurize(config, history))
+    history = features.advance(config, history, number, level)
+    return history, aged.at[0].set(features.observe(config, history))
 
 
 def to_bytes(device: Device) -> bytes:
@@ -111,7 +112,9 @@ def to_bytes(device: Device) -> bytes:
         "open_bin": device.open_bin and [list(f) if isinstance(f, tuple) else f for f in device.open_bin],
         "values": device.history.values,
         "newest": int(device.history.newest),
-        "features": device.features,
+        "sums": device.history.climatology.sums,
+        "counts": device.history.climatology.counts,
+        "observed": device.observed,
         "batches": device.batches,
     }
     return serialization.msgpack_serialize(state)
@@ -122,5 +125,5 @@ def from_bytes(data: bytes) -> Device:
     state = serialization.msgpack_restore(data)
     number, sums, counts, first, last = state["open_bin"]
     opened = OpenBin(number, tuple(sums), tuple(counts), first, last)
-    history = History(state["values"], jnp.int32(state["newest"]))
-    return Device(opened, history, state["features"], state["batches"])
+    history = History(state["values"], jnp.int32(state["newest"]), Climatology(state["sums"], state["counts"]))
+    return Device(opened, history, state["observed"], state["batches"])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.config import Config
-from forecaster.network import Params, forecast
+from forecaster.knowledge import Knowledge, forecast
 from schemas.events import Prediction
 from schemas.forecasts import measurements, prediction_id, score
 from spark_analytics.device import Closed, Moment
@@ -32,7 +32,7 @@ def predictions(
     source: str,
     bins: Sequence[Evaluated],
     version_of: Mapping[int, int],
-    models: Mapping[int, Params],
+    models: Mapping[int, Knowledge],
     named: bool = False,
 ) -> Iterator[Prediction]:
     """Every forecast that comes due with these bins, scored, then those made at them.
@@ -42,7 +42,7 @@ def predictions(
         source: ``stream`` or ``batch``.
         bins: closed bins, each device's in order.
         version_of: the model version that each micro-batch used.
-        models: weights by version.
+        models: what each version knows.
         named: whether ids name the version, where several may forecast the same moment.
     """
     asked: list[tuple[Evaluated, Moment, int | None]] = []
@@ -98,22 +98,24 @@ def _made(
 
 
 def _forecasts(
-    config: Config, asked: Sequence[tuple[Moment, int]], models: Mapping[int, Params]
+    config: Config, asked: Sequence[tuple[Moment, int]], models: Mapping[int, Knowledge]
 ) -> NDArray[np.float32]:
-    """Float32 [asked, horizons, sensors], each with its own version's weights."""
+    """Float32 [asked, horizons, sensors], each by its own version."""
     result = np.empty((len(asked), *config.outputs), np.float32)
     for version in {version for _, version in asked}:
         rows = [i for i, (_, wanted) in enumerate(asked) if wanted == version]
         for start in range(0, len(rows), PADDED):
             some = rows[start : start + PADDED]
-            inputs = np.zeros((PADDED, asked[0][0].features.shape[0]), np.float32)
-            levels = np.zeros((PADDED, config.outputs[1]), np.float32)
-            inputs[: len(some)] = [asked[i][0].features for i in some]
-            levels[: len(some)] = [asked[i][0].level for i in some]
-            result[some] = np.asarray(_forecast(config, models[version], inputs, levels))[: len(some)]
+            moments = [asked[i][0] for i in some] + [asked[some[0]][0]] * (PADDED - len(some))
+            observed = np.stack([moment.observed for moment in moments])
+            numbers = np.asarray([moment.number for moment in moments], np.int32)
+            levels = np.stack([moment.level for moment in moments])
+            result[some] = np.asarray(_forecast(config, models[version], observed, numbers, levels))[: len(some)]
     return result
 
 
 @partial(jax.jit, static_argnums=0)
-def _forecast(config: Config, params: Params, inputs: jax.Array, levels: jax.Array) -> jax.Array:
-    return forecast(config, params, inputs, levels)
+def _forecast(
+    config: Config, known: Knowledge, observed: jax.Array, numbers: jax.Array, levels: jax.Array
+) -> jax.Array:
+    return jax.vmap(partial(forecast, config, known))(observed, numbers, levels)

@@ -17,8 +17,8 @@ from spark_analytics.models import STAGE
 
 ROWS = """
     device_id STRING, dataset STRING, partition INT, last_offset BIGINT,
-    number BIGINT, batch BIGINT, features ARRAY<FLOAT>, level ARRAY<FLOAT>,
-    past ARRAY<STRUCT<number: BIGINT, batch: BIGINT, features: ARRAY<FLOAT>, level: ARRAY<FLOAT>>>,
+    number BIGINT, batch BIGINT, observed ARRAY<FLOAT>, level ARRAY<FLOAT>,
+    past ARRAY<STRUCT<number: BIGINT, batch: BIGINT, observed: ARRAY<FLOAT>, level: ARRAY<FLOAT>>>,
     letter BINARY
 """
 """A row is a closed bin, or, where ``letter`` is not null, a dead letter as Avro."""
@@ -95,7 +95,7 @@ def _plain(moment: Moment) -> dict[str, Any]:
     return {
         "number": moment.number,
         "batch": moment.batch,
-        "features": moment.features.tolist(),
+        "observed": moment.observed.tolist(),
         "level": moment.level.tolist(),
     }
 
@@ -104,7 +104,7 @@ def evaluated(frame: pd.DataFrame) -> Iterator[Evaluated]:
     """The closed bins among rows of ``ROWS``."""
     for row in frame[frame["letter"].isna()].itertuples(index=False):
         past = tuple(None if moment is None else _moment(**_mapping(moment)) for moment in row.past)
-        now = _moment(row.number, row.batch, row.features, row.level)
+        now = _moment(row.number, row.batch, row.observed, row.level)
         yield Evaluated(row.device_id, row.dataset, int(row.partition), Closed(now, past, int(row.last_offset)))
 
 
@@ -119,5 +119,5 @@ def _mapping(moment: Any) -> dict[str, Any]:
     return moment if isinstance(moment, dict) else moment.asDict()
 
 
-def _moment(number: int, batch: int, features: Iterable[float], level: Iterable[float]) -> Moment:
-    return Moment(int(number), np.asarray(list(features), np.float32), np.asarray(list(level), np.float32), int(batch))
+def _moment(number: int, batch: int, observed: Iterable[float], level: Iterable[float]) -> Moment:
+    return Moment(int(number), np.asarray(list(observed), np.float32), np.asarray(list(level), np.float32), int(batch))

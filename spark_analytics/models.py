@@ -1,4 +1,4 @@
-"""``global_models`` followed: which versions there are, and their weights."""
+"""``global_models`` followed: which versions there are, and what they know."""
 
 import logging
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from forecaster import weights
 from forecaster.config import Config
-from forecaster.network import Params, architecture, initial
+from forecaster.knowledge import Knowledge, architecture, initial
 from forecaster.weights import WeightsError
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel
@@ -21,7 +21,7 @@ TOPIC = "global_models"
 
 
 class Models:
-    """All versions on the log so far; version 0, the common initial network, is there from the start.
+    """All versions on the log so far; version 0, what every device starts from, is there from the start.
 
     What cannot be used is in ``letters``, for whoever emits to collect, and the other versions stay as they are.
     """
@@ -29,7 +29,7 @@ class Models:
     def __init__(self, config: Config, bootstrap: str, codec: Codec) -> None:
         self.config = config
         self.codec = codec
-        self.params: dict[int, Params] = {0: initial(config)}
+        self.knowledge: dict[int, Knowledge] = {0: initial(config)}
         self.letters: list[DeadLetter] = []
         options = {"bootstrap.servers": bootstrap, "group.id": "spark-models", "enable.auto.commit": False}
         self.consumer = Consumer(options)
@@ -39,7 +39,7 @@ class Models:
     @property
     def newest(self) -> int:
         """The newest version that can be used."""
-        return max(self.params)
+        return max(self.knowledge)
 
     def follow(self) -> None:
         """Read what has come since the last call, to the topic's end at this moment.
@@ -65,12 +65,12 @@ class Models:
     def _take(self, value: bytes | None, origin: Origin) -> None:
         try:
             model = self.codec.decode(TOPIC, value)
-            self.params.setdefault(*self._usable(model))
+            self.knowledge.setdefault(*self._usable(model))
         except (UndecodableRecord, WeightsError) as error:
             logger.error("%s/%d/%d: %s", TOPIC, origin.partition, origin.offset, error)
             self.letters.append(dead_letter(STAGE, origin, value or b"", error))
 
-    def _usable(self, model: object) -> tuple[int, Params]:
+    def _usable(self, model: object) -> tuple[int, Knowledge]:
         assert isinstance(model, GlobalModel)
         if model.architecture != architecture(self.config):
             raise WeightsError(f"architecture {model.architecture} is not {architecture(self.config)}")

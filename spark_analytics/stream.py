@@ -112,8 +112,8 @@ class Evaluator:
         emit(self.models.letters, self.bootstrap, self.registry)
         self.models.letters.clear()
         pinned = dict(self.pins.versions)
-        params = {wanted: self.models.params[wanted] for wanted in set(pinned.values())}
-        shared = frame.sparkSession.sparkContext.broadcast((pinned, params))
+        known = {wanted: self.models.knowledge[wanted] for wanted in set(pinned.values())}
+        shared = frame.sparkSession.sparkContext.broadcast((pinned, known))
         config, bootstrap, registry = self.config, self.bootstrap, self.registry
 
         def evaluate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:

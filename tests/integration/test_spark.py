@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from forecaster import weights
 from forecaster.config import Config
-from forecaster.network import architecture, forecast, initial
+from forecaster.knowledge import architecture, forecast, initial
 from infra import ports
 from infra.services import spark_environment
 from infra.settings import ROOT, Settings
@@ -135,7 +135,9 @@ def expected(version: int, until: int) -> dict[tuple[str, int, int], Any]:
         for offset, reading in enumerate(r for r in readings((0, until)) if r.device_id == device):
             state, closed = step(CONFIG, state, reading, offset, 0)
             if closed is not None:
-                values = np.asarray(forecast(CONFIG, params(version), closed.now.features, closed.now.level))
+                now = closed.now
+                ahead = forecast(CONFIG, params(version), now.observed, np.int32(now.number), now.level)
+                values = np.asarray(ahead)
                 for h, horizon_ms in enumerate(CONFIG.horizons_ms):
                     found[device, (closed.now.number + 1) * CONFIG.bin_ms, horizon_ms] = values[h]
     return found

@@ -8,7 +8,7 @@ import numpy as np
 from aggregator_stream.state import Located, Rules
 from aggregator_stream.windows import step
 from forecaster import weights
-from forecaster.network import architecture, initial
+from forecaster.knowledge import architecture, initial
 from forecaster.strategies import fedavg
 from schemas.events import HorizonError, LocalUpdate
 from tests.unit.forecaster.series import TINY

@@ -18,10 +18,9 @@ def located(*updates):
 
 
 def spoiled(value):
-    tree = params(1)
-    kernel = np.array(tree["params"]["moves"]["kernel"])
-    kernel[0, 0] = value
-    return weights.to_bytes({"params": {**tree["params"], "moves": {**tree["params"]["moves"], "kernel": kernel}}})
+    linear = np.array(params(1).linear)
+    linear[0, 0, 0] = value
+    return weights.to_bytes(params(1)._replace(linear=linear))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ def test_an_update_that_cannot_be_averaged_is_rejected_with_the_reason(changes, 
     assert (rejected.outcome, rejected.coefficient, rejected.reason) == ("rejected", 0, refusal(RULES, STATE, bad))
     assert (accepted.outcome, accepted.coefficient, accepted.reason) == ("accepted", 1, None)
     assert model.weights == good.weights
-    assert weights.to_bytes(after.params) == good.weights
+    assert weights.to_bytes(after.knowledge) == good.weights
     assert model.example_count == good.example_count
 
 

@@ -11,7 +11,7 @@ import pytest
 from flink_training.device import Device, FleetModel, step
 from forecaster import adoption, online, weights
 from forecaster.bins import ClockJumpError, LateReadingError
-from forecaster.network import architecture, initial
+from forecaster.knowledge import architecture, initial
 from schemas.events import LocalUpdate, Prediction, Reading
 from tests.unit.forecaster.series import START, TINY, random_walk
 
@@ -56,7 +56,7 @@ def test_it_is_the_learning_core_over_the_means_of_bins():
         pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[2 * n : 2 * n + 2]]
         values = np.mean(pair, axis=0).astype(np.float32)
         learner, out = online.update(TINY, learner, np.int32(START + n), values, np.int32(0))
-        made.update({(START + n + 1, h): np.asarray(out.forecast)[i] for i, h in enumerate(TINY.horizons)})
+        made.update({(START + n + 1, h): np.asarray(out.forecasts.combined)[i] for i, h in enumerate(TINY.horizons)})
     forecasts = [p for p in flat(events, Prediction) if p.actual is None]
     assert len(forecasts) == len(made)
     for event in forecasts:
@@ -136,7 +136,9 @@ def test_a_new_device_starts_from_the_newest_ripe_model_as_it_is():
         6: FleetModel(ripe + 2 * BIN, params(6)),
     }
     device, events = fold(readings(2, 2)[:3], models)
-    assert weights.to_bytes(device.training.learner.params) == weights.to_bytes(params(5))
+    learner = device.training.learner
+    taken = online.known(learner)._replace(climatology=learner.fleet)
+    assert weights.to_bytes(taken) == weights.to_bytes(params(5))
     assert device.training.version == 5
     assert {p.model_version for p in flat(events, Prediction)} == {5}
 
@@ -150,12 +152,13 @@ def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
     assert {made_at: version for made_at, version in versions.items() if version != (made_at >= moment)} == {}
     device, _ = fold(rows[:18])
     before = device.training.learner
-    blended = before._replace(params=adoption.blend(TINY, before.params, params(1)))
+    blended = adoption.adopt(TINY, before, params(1))
     pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[16:18]]
     values = np.mean(pair, axis=0).astype(np.float32)
     expected, _ = online.update(TINY, blended, np.int32(START + 8), values, np.int32(1))
     after, _ = fold(rows[18:19], {1: FleetModel(0, params(1))}, device, 18)
-    assert weights.to_bytes(after.training.learner.params) == weights.to_bytes(jax.device_get(expected.params))
+    found = online.known(after.training.learner)
+    assert weights.to_bytes(found) == weights.to_bytes(online.known(jax.device_get(expected)))
 
 
 def test_a_model_that_comes_late_is_taken_up_when_it_comes():

@@ -4,7 +4,7 @@ import numpy as np
 
 from forecaster.config import Config
 
-TINY = Config(horizons=(1, 2, 4), width=5, memory=8, replays=3, learning_rate=5e-3)
+TINY = Config(horizons=(1, 2, 4), width=5, memory=8, replays=3, learning_rate=5e-3, linear_prior=0.1)
 """Small enough to compile fast and to wrap its memory soon."""
 DAILY = Config(bin_ms=1_800_000, horizons=(1, 2, 4), width=8, memory=96, replays=4, learning_rate=5e-3)
 """Half-hour bins, 48 a day."""

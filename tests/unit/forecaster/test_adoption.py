@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.adoption import blend, due
+from forecaster import online
+from forecaster.adoption import adopt, due
 from forecaster.config import Config
-from forecaster.network import initial
+from forecaster.knowledge import initial
 
 CONFIG = Config()
 DELAY = CONFIG.adoption_delay_ms
@@ -40,13 +41,23 @@ def tree(value):
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 2.0), (0.25, 3.0), (0.5, 4.0), (1.0, 6.0)])
-def test_a_blend_lies_between_the_devices_own_and_the_fleets(share, expected):
-    blended = blend(CONFIG._replace(blend=share), tree(2.0), tree(6.0))
-    assert all((leaf == expected).all() and leaf.dtype == np.float32 for leaf in jax.tree.leaves(blended))
-    assert jax.tree.structure(blended) == jax.tree.structure(tree(0.0))
+def test_an_adopting_network_lies_between_the_devices_own_and_the_fleets(share, expected):
+    learner = online.init(CONFIG, tree(2.0))
+    adopted = adopt(CONFIG._replace(blend=share), learner, tree(6.0))
+    assert all((leaf == expected).all() and leaf.dtype == np.float32 for leaf in jax.tree.leaves(adopted.params))
+    assert jax.tree.structure(adopted) == jax.tree.structure(learner)
 
 
-def test_a_blend_with_itself_changes_nothing():
-    own = initial(CONFIG)
-    pairs = zip(jax.tree.leaves(own), jax.tree.leaves(blend(CONFIG, own, own)), strict=True)
-    assert all((a == b).all() for a, b in pairs)
+def test_adoption_brings_the_fleets_climatology_and_leaves_the_rest_alone():
+    learner = online.init(CONFIG, tree(2.0))
+    adopted = adopt(CONFIG, learner, tree(6.0))
+    assert all((leaf == 6).all() for leaf in adopted.fleet)
+    back = adopted._replace(params=learner.params, fleet=learner.fleet)
+    pairs = zip(jax.tree.leaves(back), jax.tree.leaves(learner), strict=True)
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+
+def test_a_device_that_begins_takes_all_there_is():
+    learner = online.init(CONFIG, tree(6.0))
+    assert all((leaf == 6).all() for leaf in jax.tree.leaves((learner.params, learner.linear.weights, learner.fleet)))
+    assert (np.asarray(learner.history.climatology.counts) == 0).all()

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from forecaster import online
+from forecaster import features, knowledge, online
 from forecaster.network import initial
 from forecaster.weights import to_bytes
-from tests.unit.forecaster.reference import Reference, gradient
+from tests.unit.forecaster.reference import Reference, gradient, skip
 from tests.unit.forecaster.series import DAILY, START, TINY, daily_sine, random_walk
 
 NOTHING = np.full(4, np.nan, np.float32)
@@ -51,13 +51,16 @@ def test_the_whole_course_is_that_of_an_independent_learner(case):
     for (number, values), out in zip(CASES[case], outputs, strict=True):
         forecast, scored, examples = reference.update(number, values)
         scales = np.array([1, 2, 100, 0.02])
-        np.testing.assert_allclose(out.forecast / scales, forecast / scales, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(out.forecasts.combined / scales, forecast / scales, rtol=1e-5, atol=1e-4)
         np.testing.assert_allclose(out.scored / scales, scored / scales, rtol=1e-5, atol=1e-4)
         assert int(out.examples) == examples
     assert min(int(learner.memory.stored), 99) == len(reference.memory)
     for layer, arrays in reference.params["params"].items():
         for name, array in arrays.items():
             np.testing.assert_allclose(learner.params["params"][layer][name], array, atol=1e-4)
+    ridges = np.stack([ridge.weights for ridge in reference.ridges])
+    np.testing.assert_allclose(learner.linear.weights, ridges, atol=1e-4)
+    assert np.abs(ridges).max() > 0.01
 
 
 def test_the_reference_would_notice_a_wrong_learner():
@@ -72,12 +75,14 @@ def test_the_reference_would_notice_a_wrong_learner():
 def test_one_step_is_the_gradient_of_the_mean_huber_loss():
     random = np.random.default_rng(5)
     params = jax.tree.map(lambda a: random.normal(0, 0.4, a.shape).astype(np.float32), initial(TINY))
-    learner = online.init(TINY, params)
-    inputs = random.normal(0, 1, (6, 28)).astype(np.float32)
-    targets = random.normal(0, 1, (6, *TINY.outputs)).astype(np.float32)
-    targets[random.random(targets.shape) < 0.5] = np.nan
-    exact = gradient(params, inputs.astype(np.float64), targets.reshape(6, -1).astype(np.float64), TINY.huber_delta)
-    _, state = online._learn(TINY, learner, inputs, targets)
+    learner = online.init(TINY._replace(replays=0), knowledge.initial(TINY)._replace(network=params))
+    inputs = random.normal(0, 1, (3, features.size(TINY))).astype(np.float32)
+    labels = random.normal(0, 1, TINY.outputs).astype(np.float32)
+    labels[random.random(labels.shape) < 0.3] = np.nan
+    targets = np.where(np.eye(3, dtype=bool)[:, :, None], labels[:, None, :], np.nan)
+    x = inputs.astype(np.float64)
+    exact = gradient(params, x, targets.reshape(3, -1).astype(np.float64), TINY.huber_delta, skip(TINY, x))
+    _, state = online._learn(TINY._replace(replays=0), learner, np.int32(START), inputs, labels)
     norm = np.sqrt(sum((a**2).sum() for layer in exact["params"].values() for a in layer.values()))
     mean = next(s.mu for s in jax.tree.leaves(state, is_leaf=lambda s: hasattr(s, "mu")) if hasattr(s, "mu"))
     for layer, arrays in exact["params"].items():
@@ -112,16 +117,16 @@ def test_what_is_scored_is_what_was_forecast_that_many_bins_before():
             np.testing.assert_array_equal(out.scored[h], forecast[h])
             np.testing.assert_array_equal(out.scored_level[h], level)
             assert out.scored_version[h] == version
-        made[number] = out.forecast, out.level, n
+        made[number] = out.forecasts.combined, out.level, n
 
 
 def test_the_first_bin_forecasts_persistence_and_learns_nothing():
     values = np.array([20.5, 40, np.nan, 2.5], np.float32)
     learner, [out] = run(TINY, [(START, values)])
-    np.testing.assert_array_equal(out.forecast, np.stack([values] * 3))
+    np.testing.assert_array_equal(out.forecasts.combined, np.stack([values] * 3))
     np.testing.assert_array_equal(out.level, values)
     assert (int(out.examples), np.isnan(out.scored).all(), np.isnan(out.anomaly_score).all()) == (0, True, True)
-    assert to_bytes(learner.params) == to_bytes(initial(TINY))
+    assert to_bytes(online.known(learner)) == to_bytes(knowledge.initial(TINY))
 
 
 def test_examples_are_the_horizons_whose_label_has_come():
@@ -140,7 +145,7 @@ def test_nothing_is_scored_across_a_silence_longer_than_the_longest_horizon(sile
     assert np.isnan(out.scored).all()
     assert int(out.examples) == 0
     assert int(after.history.newest) == back
-    assert np.isfinite(out.forecast).all()
+    assert np.isfinite(out.forecasts.combined).all()
 
 
 def test_a_bin_without_labels_changes_no_weights():
@@ -151,7 +156,7 @@ def test_a_bin_without_labels_changes_no_weights():
         assert int(out.examples) == 0
         assert same(after.params, learner.params)
         assert same(after.optimizer, learner.optimizer)
-        assert np.isnan(out.forecast).all()
+        assert np.isnan(out.forecasts.combined).all()
 
 
 def test_the_same_bins_give_the_same_bytes():
@@ -178,7 +183,7 @@ def test_a_wild_value_breaks_nothing_for_good(wild):
     rows[12] = (rows[12][0], np.full(4, wild))
     learner, outputs = run(TINY, rows)
     assert all(np.isfinite(array).all() for array in jax.tree.leaves(learner.params))
-    assert np.isfinite(outputs[-1].forecast).all()
+    assert np.isfinite(outputs[-1].forecasts.combined).all()
 
 
 def test_learning_beats_persistence_on_a_clean_daily_sine():

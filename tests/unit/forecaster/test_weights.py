@@ -3,18 +3,19 @@ import struct
 
 import numpy as np
 import pytest
+from flax.serialization import to_state_dict
 from flax.traverse_util import flatten_dict, unflatten_dict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from forecaster.network import initial
+from forecaster.knowledge import initial
 from forecaster.weights import WeightsError, from_bytes, to_bytes
 from tests.unit.forecaster.series import TINY
 
-FLAT = flatten_dict(initial(TINY), sep="/")
+FLAT = flatten_dict(to_state_dict(initial(TINY)), sep="/")
 DATA = to_bytes(initial(TINY))
-KERNEL = "params/hidden_1/kernel"
+KERNEL = "network/params/hidden_1/kernel"
 
 
 def changed(**arrays):
@@ -27,8 +28,9 @@ def changed(**arrays):
 def test_weights_come_back_and_give_the_same_bytes():
     again = from_bytes(TINY, DATA)
     assert to_bytes(again) == DATA
-    assert flatten_dict(again, sep="/").keys() == FLAT.keys()
-    assert all((array == FLAT[name]).all() for name, array in flatten_dict(again, sep="/").items())
+    flat = flatten_dict(to_state_dict(again), sep="/")
+    assert flat.keys() == FLAT.keys()
+    assert all((array == FLAT[name]).all() for name, array in flat.items())
 
 
 @settings(max_examples=50)
@@ -56,13 +58,13 @@ def test_what_is_not_safetensors_is_refused(data):
 @pytest.mark.parametrize(
     ("data", "named"),
     [
-        (changed(params_moves_bias=None), "architecture's"),
+        (changed(network_params_moves_bias=None), "architecture's"),
         (changed(more=np.zeros(1, np.float32)), "'more'"),
-        (changed(params_hidden_1_kernel=np.zeros((28, 6), np.float32)), rf"{KERNEL} is float32\(28, 6\)"),
-        (changed(params_hidden_1_kernel=FLAT[KERNEL].T.copy()), rf"{KERNEL} is float32\(5, 28\)"),
-        (changed(params_hidden_1_kernel=FLAT[KERNEL].astype(np.float64)), f"{KERNEL} is float64"),
-        (changed(params_hidden_1_kernel=FLAT[KERNEL].astype(np.float16)), f"{KERNEL} is float16"),
-        (changed(params_hidden_1_kernel=FLAT[KERNEL].view(np.int32)), f"{KERNEL} is int32"),
+        (changed(network_params_hidden_1_kernel=np.zeros((56, 6), np.float32)), rf"{KERNEL} is float32\(56, 6\)"),
+        (changed(network_params_hidden_1_kernel=FLAT[KERNEL].T.copy()), rf"{KERNEL} is float32\(5, 56\)"),
+        (changed(network_params_hidden_1_kernel=FLAT[KERNEL].astype(np.float64)), f"{KERNEL} is float64"),
+        (changed(network_params_hidden_1_kernel=FLAT[KERNEL].astype(np.float16)), f"{KERNEL} is float16"),
+        (changed(network_params_hidden_1_kernel=FLAT[KERNEL].view(np.int32)), f"{KERNEL} is int32"),
         (to_bytes(initial(TINY._replace(width=6))), "is float32"),
     ],
     ids=["name missing", "name too many", "shape", "transposed", "float64", "float16", "int32", "other width"],
@@ -95,7 +97,9 @@ def test_damaged_bytes_are_weights_or_refused(changes, cut):
     for place, byte in changes:
         damaged[place % len(damaged)] = byte
     try:
-        params = from_bytes(TINY, bytes(damaged[: len(damaged) - cut]))
+        known = from_bytes(TINY, bytes(damaged[: len(damaged) - cut]))
     except WeightsError:
         return
-    assert {name: a.shape for name, a in flatten_dict(params, sep="/").items()} == {n: a.shape for n, a in FLAT.items()}
+    assert {name: a.shape for name, a in flatten_dict(to_state_dict(known), sep="/").items()} == {
+        n: a.shape for n, a in FLAT.items()
+    }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from forecaster import online
+from forecaster import features, online
 from forecaster.bins import LateReadingError
 from forecaster.config import Config
 from schemas.events import Reading
@@ -40,12 +40,12 @@ def run(readings: list[Reading], through_bytes: bool = False) -> list[Closed]:
     return closed
 
 
-def test_features_and_levels_are_those_of_the_trainer():
+def test_what_is_observed_and_levels_are_those_of_the_trainer():
     learner = online.init(CONFIG)
     for closed in run(series(80)):
         number, level = np.int32(closed.now.number), closed.now.level
         learner, _ = online.update(CONFIG, learner, number, level, np.int32(0))
-        np.testing.assert_allclose(closed.now.features, learner.pending.features[0], atol=1e-6)
+        np.testing.assert_allclose(closed.now.observed, features.observe(CONFIG, learner.history), atol=1e-6)
         np.testing.assert_array_equal(closed.now.level, learner.pending.levels[0])
 
 
@@ -61,7 +61,7 @@ def test_the_past_of_a_bin_is_the_bins_one_horizon_before():
                 continue
             assert past is not None
             assert (past.number, past.batch) == (expected.number, expected.batch)
-            np.testing.assert_array_equal(past.features, expected.features)
+            np.testing.assert_array_equal(past.observed, expected.observed)
             np.testing.assert_array_equal(past.level, expected.level)
             seen += 1
     assert seen > 100
@@ -71,7 +71,7 @@ def test_the_state_survives_bytes():
     plain, through = run(series(60)), run(series(60), through_bytes=True)
     assert len(plain) == len(through) > 40
     for a, b in zip(plain, through, strict=True):
-        np.testing.assert_array_equal(a.now.features, b.now.features)
+        np.testing.assert_array_equal(a.now.observed, b.now.observed)
         assert [p and p.number for p in a.past] == [p and p.number for p in b.past]
 
 

@@ -41,7 +41,7 @@ def test_bins_and_letters_come_back(count: int, bad: int):
     for before, after in zip(bins, back, strict=True):
         assert (after.device_id, after.partition) == (before.device_id, before.partition)
         assert after.closed.now.number == before.closed.now.number
-        np.testing.assert_array_equal(after.closed.now.features, before.closed.now.features)
+        np.testing.assert_array_equal(after.closed.now.observed, before.closed.now.observed)
         np.testing.assert_array_equal(after.closed.now.level, before.closed.now.level)
         assert [p and p.number for p in after.closed.past] == [p and p.number for p in before.closed.past]
 
@@ -49,5 +49,5 @@ def test_bins_and_letters_come_back(count: int, bad: int):
 def test_what_a_row_lacks_is_none_and_not_nan():
     """NaN in the place of an array is what Spark's conversion to Arrow fails on."""
     frame: pd.DataFrame = rows(PlainCodec(), Folded(empty(Config()), [], [LETTER]))
-    assert frame["features"].tolist() == [None]
+    assert frame["observed"].tolist() == [None]
     assert frame["number"].tolist() == [None]

@@ -1,0 +1,81 @@
+"""What devices share: the part of a learner that travels in local updates and global models."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from forecaster import climatology, features, linear, network
+from forecaster.climatology import Climatology
+from forecaster.config import SCALES, Config
+from forecaster.network import Params
+
+
+class Knowledge(NamedTuple):
+    """One device's, or as the mean of many, the fleet's; a tree of float32 arrays.
+
+    Attributes:
+        network: parameters of the network.
+        linear: weights of the linear model, [horizons, size + 1, sensors].
+        climatology: usual moves by time of day.
+    """
+
+    network: Params
+    linear: jax.Array
+    climatology: Climatology
+
+
+class Moves(NamedTuple):
+    """What the models say, in units of ``SCALES`` or, as values, in the sensors' units; [..., horizons, sensors]."""
+
+    combined: jax.Array
+    network: jax.Array
+    linear: jax.Array
+    usual: jax.Array
+
+
+@lru_cache(maxsize=8)
+def initial(config: Config) -> Knowledge:
+    """Version 0: what every device starts from, a function of the configuration alone."""
+    with jax.ensure_compile_time_eval():
+        start = Knowledge(network.initial(config), linear.initial(config), climatology.empty(config))
+        return jax.tree.map(np.asarray, start)
+
+
+def moves(config: Config, params: Params, weights: jax.Array, vector: jax.Array) -> Moves:
+    """Forecast moves from features [..., size]: the network's, the linear model's, and their mean, the forecast."""
+    deep = network.moves(config, params, vector)
+    straight = linear.moves(config, weights, vector)
+    return Moves((deep + straight) / 2, deep, straight, features.usual(config, vector))
+
+
+def forecast(config: Config, known: Knowledge, observed: jax.Array, number: jax.Array, level: jax.Array) -> jax.Array:
+    """What ``known`` alone forecasts for a device that has seen ``observed`` at bin ``number``.
+
+    Args:
+        config: static.
+        known: say, the fleet's.
+        observed: float32 [observed_size], of ``features.observe``.
+        number: int32 [], of the bin.
+        level: float32 [sensors], the bin's values; °C, %RH, lux, V.
+
+    Returns:
+        Float32 [horizons, sensors]; NaN where the level is NaN.
+    """
+    vector = features.complete(config, observed, number, known.climatology)
+    return values(moves(config, known.network, known.linear, vector).combined, level)
+
+
+def values(scaled: jax.Array, level: jax.Array) -> jax.Array:
+    """Moves [..., horizons, sensors] as values in the sensors' units; NaN where the level [..., sensors] is NaN."""
+    return level[..., None, :] + scaled * jnp.asarray(SCALES)
+
+
+def architecture(config: Config) -> str:
+    """Fingerprint of what must be equal for two devices' knowledge to be averaged."""
+    horizons, sensors = config.outputs
+    minutes = ".".join(str(ms // 60_000) for ms in config.horizons_ms)
+    layers = f"{features.size(config)}-{config.width}-{config.width}-{horizons * sensors}"
+    return f"tanh-{layers}+linear+climatology/bin{config.bin_ms // 1000}s/h{minutes}"

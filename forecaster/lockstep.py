@@ -1,0 +1,173 @@
+"""A whole fleet in one loop, without any engine: devices, windows and adoption under ``scan`` and ``vmap``.
+
+The same learner and the same rules as on Flink and in the aggregator, on a grid of bins on which nobody is ever late.
+It is what learning is judged on, and what the engines are held against.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster import adoption, knowledge, online
+from forecaster.config import Config
+from forecaster.knowledge import Knowledge
+from forecaster.online import Learner, Outputs
+
+
+class Grid(NamedTuple):
+    """Closed bins of a fleet.
+
+    Attributes:
+        first: number of the first bin, counted since 1970.
+        values: float32 [bins, devices, sensors], NaN where missing; °C, %RH, lux, V.
+        present: bool [bins, devices], whether the device reported in the bin at all.
+    """
+
+    first: int
+    values: NDArray[np.float32]
+    present: NDArray[np.bool_]
+
+
+class Rounds(NamedTuple):
+    """How knowledge goes round; static.
+
+    Attributes:
+        window_bins: bins in an aggregation window.
+        federated: whether models are adopted; otherwise every device learns alone from the common start.
+    """
+
+    window_bins: int = 6
+    federated: bool = True
+
+
+class Fleet(NamedTuple):
+    """The state of the loop; "each" is an array, or a tree of arrays, with the devices as first axis.
+
+    Attributes:
+        learners: each device's.
+        joined: each, whether it has had a bin.
+        versions: each, the model it stands on.
+        slots: each, the update interval of its last update, counted since 1970.
+        labels: each, labels learned from since its last update.
+        updates: each, the knowledge in its last update.
+        examples: each, labels behind its updates in the open window.
+        models: the last models, newest last; every leaf [delay + 1, ...].
+        version: of the newest, 0 before the first window with an update has closed.
+    """
+
+    learners: Learner
+    joined: jax.Array
+    versions: jax.Array
+    slots: jax.Array
+    labels: jax.Array
+    updates: Knowledge
+    examples: jax.Array
+    models: Knowledge
+    version: jax.Array
+
+
+def run(config: Config, rounds: Rounds, grid: Grid) -> tuple[Fleet, Outputs]:
+    """Stream the grid through its fleet; outputs have bins and devices as first axes and are NaN where absent."""
+    return _run(config, rounds, jnp.int32(grid.first), jnp.asarray(grid.values), jnp.asarray(grid.present))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _run(
+    config: Config, rounds: Rounds, first: jax.Array, values: jax.Array, present: jax.Array
+) -> tuple[Fleet, Outputs]:
+    def step(fleet: Fleet, row: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Fleet, Outputs]:
+        number, level, here = row
+        fleet = _joined(config, rounds, fleet, number, here)
+        learners, outputs = jax.vmap(partial(online.update, config), in_axes=(0, None, 0, 0))(
+            fleet.learners, number, level, fleet.versions
+        )
+        outputs = _where(here, outputs, jax.tree.map(_missing, outputs))
+        fleet = fleet._replace(learners=_where(here, learners, fleet.learners), labels=fleet.labels + outputs.examples)
+        fleet = _updated(config, fleet, number, here)
+        ends = (number + 1) % rounds.window_bins == 0
+        return jax.lax.cond(ends, _closed, lambda open_: open_, fleet), outputs
+
+    numbers = first + jnp.arange(values.shape[0], dtype=jnp.int32)
+    return jax.lax.scan(step, _beginning(config, rounds, values.shape[1]), (numbers, values, present))
+
+
+def _delay(config: Config, rounds: Rounds) -> int:
+    """Whole windows between a window's end and the last bin without its model."""
+    return -(-config.adoption_delay_ms // (rounds.window_bins * config.bin_ms))
+
+
+def _beginning(config: Config, rounds: Rounds, devices: int) -> Fleet:
+    def copies(n: int, tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), tree)
+
+    start, zeros = knowledge.initial(config), jnp.zeros(devices, jnp.int32)
+    return Fleet(
+        learners=copies(devices, online.init(config)),
+        joined=jnp.zeros(devices, bool),
+        versions=zeros,
+        slots=zeros,
+        labels=zeros,
+        updates=copies(devices, start),
+        examples=zeros,
+        models=copies(_delay(config, rounds) + 1, start),
+        version=jnp.int32(0),
+    )
+
+
+def _joined(config: Config, rounds: Rounds, fleet: Fleet, number: jax.Array, here: jax.Array) -> Fleet:
+    """The fleet before bin ``number``: new devices begin, and all take up the model that is due."""
+    fresh = here & ~fleet.joined
+    fleet = fleet._replace(
+        joined=fleet.joined | here, slots=jnp.where(fresh, number // config.update_bins, fleet.slots)
+    )
+    if not rounds.federated:
+        return fleet
+    closed = number // rounds.window_bins
+    ripe = (number + 1 - -(-config.adoption_delay_ms // config.bin_ms)) // rounds.window_bins
+    age = closed - jnp.minimum(ripe, closed)
+    model = jax.tree.map(lambda leaf: leaf[_delay(config, rounds) - age], fleet.models)
+    due = here & (fleet.version - age > fleet.versions)
+    adopted = jax.vmap(lambda learner: adoption.adopt(config, learner, model))(fleet.learners)
+    begun = jax.vmap(lambda _: online.init(config, model))(fleet.joined)
+    learners = _where(due, _where(fresh, begun, adopted), fleet.learners)
+    return fleet._replace(learners=learners, versions=jnp.where(due, fleet.version - age, fleet.versions))
+
+
+def _updated(config: Config, fleet: Fleet, number: jax.Array, here: jax.Array) -> Fleet:
+    """The fleet after bin ``number``: who has begun a new interval, and learned, sends an update."""
+    slot = (number + 1) // config.update_bins
+    sends = here & (slot > fleet.slots) & (fleet.labels > 0)
+    return fleet._replace(
+        slots=jnp.where(sends, slot, fleet.slots),
+        labels=jnp.where(sends, 0, fleet.labels),
+        updates=_where(sends, jax.vmap(online.known)(fleet.learners), fleet.updates),
+        examples=fleet.examples + jnp.where(sends, fleet.labels, 0),
+    )
+
+
+def _closed(fleet: Fleet) -> Fleet:
+    """The fleet after a window: the example-weighted mean of its updates; without one, the last model again."""
+    total = fleet.examples.sum()
+    shares = fleet.examples / jnp.maximum(total, 1)
+    models = jax.tree.map(
+        lambda sent, old: jnp.concatenate(
+            [old[1:], jnp.where(total > 0, jnp.tensordot(shares, sent, 1), old[-1])[None]]
+        ),
+        fleet.updates,
+        fleet.models,
+    )
+    begun = (fleet.version > 0) | (total > 0)
+    return fleet._replace(models=models, examples=jnp.zeros_like(fleet.examples), version=fleet.version + begun)
+
+
+def _where(condition: jax.Array, new: Any, old: Any) -> Any:
+    """Leaf by leaf the new one, for the devices that ``condition`` names."""
+    return jax.tree.map(lambda a, b: jnp.where(condition.reshape((-1,) + (1,) * (a.ndim - 1)), a, b), new, old)
+
+
+def _missing(leaf: jax.Array) -> jax.Array:
+    return jnp.full_like(leaf, jnp.nan) if jnp.issubdtype(leaf.dtype, jnp.floating) else jnp.zeros_like(leaf)
