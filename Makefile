@@ -14,7 +14,7 @@ export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models tail batch replay test check clean install preflight
+.PHONY: help up down status logs models tail batch replay quality test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -43,13 +43,17 @@ batch: ## Evaluate the whole topic with the newest global model.
 replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
 	@$(INFRA) replay
 
+quality: install ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json).
+	@$(CORE) -m benchmarks.quality --data $(or $(DATA),$(error Name a raw file: make quality DATA=file SCORE_FROM=date)) \
+	  --score-from $(or $(SCORE_FROM),$(error From when on to score: SCORE_FROM=2004-03-07)) --format $(FORMAT)
+
 test: install $(BUILD)/env/core/.dev ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)
 
 check: $(BUILD)/env/core/.dev ## Lint and types.
 	@$(CORE) -m ruff check .
 	@$(CORE) -m ruff format --check .
-	@$(CORE) -m mypy schemas forecaster producers flink_training aggregator_stream spark_analytics mongo_sink infra
+	@$(CORE) -m mypy schemas forecaster producers flink_training aggregator_stream spark_analytics mongo_sink infra benchmarks
 
 clean: ## Delete all data, the log included (YES=1: do not ask).
 	@if [ -x $(CORE) ]; then $(INFRA) clean $(if $(YES),--yes); else echo "Nothing is installed, so there is no data."; fi

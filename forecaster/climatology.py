@@ -48,15 +48,10 @@ def learn(config: Config, climatology: Climatology, number: jax.Array, move: jax
 
 
 def rate(config: Config, climatology: Climatology, numbers: jax.Array) -> jax.Array:
-    """Usual half-hour moves from bins int32 [n] on: float32 [n, sensors], NaN where unknown.
-
-    A mean over ``config.smoothing`` half-hours on either side: a few days know little of one half-hour.
-    """
-    kinds, slots = place(config, numbers)
-    near = jnp.arange(-config.smoothing, config.smoothing + 1)
-    where = kinds[:, None], (slots[:, None] + near) % climatology.sums.shape[1]
-    counts = climatology.counts[where].sum(axis=1)
-    return jnp.where(counts > 0, climatology.sums[where].sum(axis=1) / jnp.where(counts > 0, counts, 1), jnp.nan)
+    """Usual half-hour moves from bins int32 [n] on: float32 [n, sensors], NaN where unknown."""
+    where = place(config, numbers)
+    counts = climatology.counts[where]
+    return jnp.where(counts > 0, climatology.sums[where] / jnp.where(counts > 0, counts, 1), jnp.nan)
 
 
 def moves(config: Config, climatology: Climatology, number: jax.Array) -> jax.Array:

@@ -23,7 +23,6 @@ class Config(NamedTuple):
         replays: examples from the device's own past in each gradient step.
         memory: how many past examples a device keeps.
         skip: share of the usual move of this time of day that every forecast starts from.
-        smoothing: half-hours on either side that are averaged into a usual move.
         climatology_days: days after which a usual move has forgotten.
         linear_prior: variance of the linear model's weights before it has learned.
         linear_delta: largest error from which the linear model learns, in scaled units.
@@ -37,12 +36,11 @@ class Config(NamedTuple):
     bin_ms: int = 300_000
     horizons: tuple[int, ...] = (6, 12, 24)
     width: int = 24
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     huber_delta: float = 0.2
     replays: int = 8
     memory: int = 512
-    skip: float = 0.5
-    smoothing: int = 2
+    skip: float = 0.6
     climatology_days: float = 10.0
     linear_prior: float = 0.01
     linear_delta: float = 0.2

@@ -33,13 +33,12 @@ class Usual:
         weekend, slot = self.place(number)
         kept = 1 - 1 / (self.config.climatology_days * self.half_hour)
         sums, counts = np.zeros(4), np.zeros(4)
-        for near in range(-self.config.smoothing, self.config.smoothing + 1):
-            rows = self.seen.get((weekend, (slot + near) % (self.day // self.half_hour)), [])
-            for sensor in range(4):
-                known = [row[sensor] for row in rows if np.isfinite(row[sensor])]
-                for age, value in enumerate(reversed(known)):
-                    sums[sensor] += kept**age * value
-                    counts[sensor] += kept**age
+        rows = self.seen.get((weekend, slot), [])
+        for sensor in range(4):
+            known = [row[sensor] for row in rows if np.isfinite(row[sensor])]
+            for age, value in enumerate(reversed(known)):
+                sums[sensor] += kept**age * value
+                counts[sensor] += kept**age
         return np.where(counts > 0, sums / np.where(counts > 0, counts, 1), np.nan)
 
     def moves(self, number):

@@ -1,0 +1,98 @@
+"""``make quality``: every predictor on a file of readings, side by side."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import numpy as np
+
+from benchmarks.quality import joining, predictors
+from benchmarks.quality.errors import Cell, Errors, absolute, table, within
+from benchmarks.quality.grids import Devices, grid
+from forecaster.config import Config
+from producers.dataset import prepare
+
+
+def bin_of(config: Config, moment: str) -> int:
+    """The first bin that begins at or after an ISO moment, UTC unless it says otherwise.
+
+    Raises:
+        BadParameter: not a moment.
+    """
+    try:
+        stated = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise click.BadParameter(f"{moment!r} is not an ISO moment such as 2004-03-07 or 2004-03-07T06:00") from error
+    ms = int(stated.replace(tzinfo=stated.tzinfo or UTC).timestamp() * 1000)
+    return -(-ms // config.bin_ms)
+
+
+def all_devices(config: Config, devices: Devices, begin: int, seeds: Sequence[int]) -> dict[str, list[Errors]]:
+    """The errors of every predictor from bin ``begin`` on, one for each seed where the seed matters."""
+    made: dict[str, list[predictors.Forecasts]] = {
+        "persistence": [predictors.persistence(config, devices.grid)],
+        "linear_pooled": [predictors.pooled(config, devices.grid)],
+    }
+    for seed in seeds:
+        seeded = config._replace(seed=seed)
+        for federated in (True, False):
+            for name, forecasts in predictors.learned(seeded, devices.grid, federated).items():
+                made.setdefault(name, []).append(forecasts)
+    return {
+        name: [within(devices.grid, absolute(config, devices.grid, run), begin) for run in runs]
+        for name, runs in made.items()
+    }
+
+
+def lines(title: str, cells: Sequence[Cell]) -> list[str]:
+    """A table for people."""
+    head = f"{'predictor':<24}{'sensor':<13}{'min':>4}{'MAE':>9}{'/persist.':>11}{'95 %':>15}{'seeds':>15}"
+    made = [title, head + f"{'labels':>9}{'wins':>6}  worst device"]
+    for cell in cells:
+        spread = f"{min(cell.seeds):.4f}..{max(cell.seeds):.4f}" if len(cell.seeds) > 1 else ""
+        made.append(
+            f"{cell.predictor:<24}{cell.sensor:<13}{cell.horizon_minutes:>4}{cell.mae:>9.4f}"
+            f"{cell.over_persistence:>11.3f}{f'{cell.low:.3f}..{cell.high:.3f}':>15}{spread:>15}{cell.labels:>9}"
+            f"{cell.wins:>6}  {cell.worst_device} {cell.worst_mae:.3f}"
+        )
+    return [*made, ""]
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(exists=True, path_type=Path), help="Raw file, .txt or .gz.")
+@click.option("--score-from", required=True, help="ISO moment; forecasts whose time comes from then on count.")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--seeds", default=3, show_default=True, help="Runs with other initial weights and draws.")
+@click.option("--joining/--no-joining", "joins", default=True, help="Whether devices without a past are looked at.")
+def main(data: Path, score_from: str, format_: str, seeds: int, joins: bool) -> None:
+    """Stream a file through the learning core; print how far every predictor was off."""
+    config = Config()
+    begin = bin_of(config, score_from)
+    with tempfile.TemporaryDirectory(prefix="fedlog-quality-") as cache:
+        devices = grid(config, prepare(data, data.name, Path(cache)))
+    if begin >= devices.grid.first + len(devices.grid.values):
+        raise click.BadParameter(f"{data} ends before {score_from}")
+    tables = {"all devices": table(config, devices.names, all_devices(config, devices, begin, range(seeds)))}
+    if joins and joining.days(config, devices.grid, begin):
+        joined = joining.together(config, devices.grid, begin, seed=0)
+        order = np.concatenate(joining.groups(devices.grid, seed=0))
+        names = tuple(devices.names[i] for i in order) * len(joining.days(config, devices.grid, begin))
+        for title, some in (("cold", joined), ("young", joining.young(config, joined))):
+            cells = table(config, names, {name: [part] for name, part in some.items()})
+            tables[title] = [cell._replace(predictor=f"{cell.predictor}_{title}") for cell in cells]
+    if format_ == "json":
+        click.echo(json.dumps([cell._asdict() for cells in tables.values() for cell in cells], indent=1))
+        return
+    titles = {
+        "all devices": f"{data.name}, scored from {score_from}, seeds 0 to {seeds - 1}",
+        "cold": f"Devices that join with no past, {joining.TOGETHER} at a time, over their first day",
+        "young": "The same over their first six hours",
+    }
+    click.echo("\n".join(line for name, cells in tables.items() for line in lines(titles[name], cells)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The fleet loop gives what the stages give one after the other: the device step and the window fold."""
+
+import jax
+import numpy as np
+import pytest
+
+from aggregator_stream.restore import beginning
+from aggregator_stream.state import Located, Rules
+from aggregator_stream.windows import step as window_step
+from flink_training.device import Device, FleetModel
+from flink_training.device import step as device_step
+from forecaster import knowledge, lockstep, weights
+from forecaster.lockstep import Grid, Rounds
+from forecaster.strategies import fedavg
+from schemas.events import LocalUpdate, Prediction, Reading
+from tests.unit.forecaster.series import START, TINY, random_walk
+
+CONFIG = TINY._replace(adoption_delay_ms=1_800_000)
+BINS, DEVICES = 60, 3
+RULES = Rules(CONFIG, fedavg(), lateness_ms=0, partitions=1)
+
+
+def grid(seed=0):
+    """Three devices: one there always, one with holes, one that joins after two hours and a half."""
+    random = np.random.default_rng(seed)
+    values = np.stack([random_walk(seed + d, BINS, missing=0.05) for d in range(DEVICES)], axis=1)
+    present = np.ones((BINS, DEVICES), bool)
+    present[:, 1] = random.random(BINS) > 0.2
+    present[:30, 2] = False
+    return Grid(START, np.where(present[:, :, None], values, np.nan).astype(np.float32), present)
+
+
+def one_after_the_other(data):
+    """Forecasts by (bin, device), and the global models, of the real stages fed bin by bin."""
+    devices = [Device() for _ in range(DEVICES)]
+    state, models, offset, forecasts = beginning(RULES), {}, 0, {}
+    for t in range(1, BINS + 1):
+        at = (START + t) * CONFIG.bin_ms
+        updates = []
+        for d in range(DEVICES):
+            if not data.present[t - 1, d]:
+                continue
+            values = [None if np.isnan(v) else float(v) for v in data.values[t - 1, d]]
+            reading = Reading(f"mote-{d:02}", at - CONFIG.bin_ms, 0, *values, dataset="test")
+            device, _ = device_step(CONFIG, devices[d], reading, 0, t, models)
+            # On the stream the next reading closes a bin; here an empty one does, at once.
+            closer = reading._replace(event_time=at, temperature=None, humidity=None, light=None, voltage=None)
+            after, events = device_step(CONFIG, device, closer, 0, t, models)
+            devices[d] = after._replace(open_bin=None)
+            updates += [event for event in events if isinstance(event, LocalUpdate)]
+            for event in events:
+                if isinstance(event, Prediction) and event.actual is None:
+                    forecasts[t - 1, d, event.horizon_ms] = event
+        for update in updates:
+            state, closed = window_step(RULES, state, Located(update, 0, offset, at - 1), frozenset())
+            offset += 1
+            models |= {m.version: FleetModel(m.window_end, weights.from_bytes(CONFIG, m.weights)) for m in closed}
+    return forecasts, models
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_loop_is_the_stages_one_after_the_other(seed):
+    data = grid(seed)
+    fleet, outputs = lockstep.run(CONFIG, Rounds(), data)
+    forecasts, models = one_after_the_other(data)
+    found = np.asarray(outputs.forecasts.combined)
+    compared = 0
+    for (t, d, horizon_ms), event in forecasts.items():
+        h = CONFIG.horizons_ms.index(horizon_ms)
+        expected = np.array([np.nan if v is None else v for v in event.forecast])
+        np.testing.assert_allclose(found[t, d, h], expected, rtol=2e-4, atol=2e-4)
+        compared += np.isfinite(expected).sum()
+    assert np.isfinite(found).sum() == compared > 1000
+    assert {event.model_version for event in forecasts.values()} >= set(range(8))
+    assert int(fleet.version) >= len(models) >= 8
+
+
+def test_a_device_that_is_absent_says_nothing_and_stays_as_it_is():
+    data = grid()
+    _, outputs = lockstep.run(CONFIG, Rounds(), data)
+    made = np.isfinite(np.asarray(outputs.level)).any(axis=2)
+    assert (made == np.isfinite(data.values).any(axis=2)).all()
+    assert (np.asarray(outputs.examples)[~data.present] == 0).all()
+
+
+def test_alone_a_device_learns_what_it_learns_without_the_others():
+    data = grid()
+    _, together = lockstep.run(CONFIG, Rounds(federated=False), data)
+    for d in range(DEVICES):
+        only = Grid(START, data.values[:, d : d + 1], data.present[:, d : d + 1])
+        _, outputs = lockstep.run(CONFIG, Rounds(federated=False), only)
+        np.testing.assert_allclose(
+            np.asarray(outputs.forecasts.combined)[:, 0], np.asarray(together.forecasts.combined)[:, d], atol=1e-3
+        )
+
+
+def test_a_device_that_joins_begins_with_the_fleets_knowledge():
+    data = grid()
+    until = Grid(START, data.values[:31], data.present[:31])
+    fleet, _ = lockstep.run(CONFIG, Rounds(), until)
+    linear = np.asarray(jax.tree.map(lambda leaf: leaf[2], fleet.learners).linear.weights)
+    assert (linear != knowledge.initial(CONFIG).linear).any()
+    apart, _ = lockstep.run(CONFIG, Rounds(federated=False), until)
+    np.testing.assert_array_equal(apart.learners.linear.weights[2], knowledge.initial(CONFIG).linear)
