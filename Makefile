@@ -43,9 +43,9 @@ batch: ## Evaluate the whole topic with the newest global model.
 replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
 	@$(INFRA) replay
 
-quality: install ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json).
+quality: install ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json ENGINE=flink).
 	@$(CORE) -m benchmarks.quality --data $(or $(DATA),$(error Name a raw file: make quality DATA=file SCORE_FROM=date)) \
-	  --score-from $(or $(SCORE_FROM),$(error From when on to score: SCORE_FROM=2004-03-07)) --format $(FORMAT)
+	  --score-from $(or $(SCORE_FROM),$(error From when on to score: SCORE_FROM=2004-03-07)) --format $(FORMAT) --engine $(or $(ENGINE),core)
 
 test: install $(BUILD)/env/core/.dev ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)

@@ -1,19 +1,23 @@
-"""What happens to one device when a reading of its arrives: a pure step, the same in Flink, replay and tests."""
+"""What happens to one device when readings of its arrive: a pure step, the same in Flink, replay and tests.
 
-from collections.abc import Iterator, Mapping
+However the readings are cut into batches, state and events are the same to the bit.
+"""
+
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import numpy as np
+from numpy.typing import NDArray
 
+from flink_training.forecasts import Forecasts, columns
 from flink_training.tally import Tally
-from forecaster import adoption, bins, online, weights
-from forecaster.bins import Bin, OpenBin
+from forecaster import adoption, bins, course, online, weights
+from forecaster.bins import Bin, ClockJumpError, Columns, LateReadingError, OpenBin
 from forecaster.config import Config
+from forecaster.course import Bins, Course
 from forecaster.knowledge import Knowledge, architecture
-from forecaster.online import Learner, Outputs
-from schemas.events import LocalUpdate, Prediction, Reading
-from schemas.forecasts import measurements, prediction_id, score
+from forecaster.online import Learner
+from schemas.events import LocalUpdate
 
 
 class FleetModel(NamedTuple):
@@ -32,7 +36,7 @@ class Training(NamedTuple):
         version: the global model last adopted, 0 for the common start.
         adopted_at: end of the bin at which it was, ms.
         sequence: of the last update emitted.
-        slot: update interval of the last bin, counted since 1970.
+        slot: update interval of the last update, counted since 1970.
         first_offset: of the first reading not yet behind an update, -1 until its bin has closed.
     """
 
@@ -46,136 +50,145 @@ class Training(NamedTuple):
 
 
 class Device(NamedTuple):
-    """The state of one device: ``open_bin`` changes with every reading, ``training`` with every bin that closes."""
+    """The state of one device."""
 
     open_bin: OpenBin | None = None
     training: Training | None = None
 
 
+class Readings(NamedTuple):
+    """Readings of one device in the order of its partition of ``iot_stream``."""
+
+    device_id: str
+    dataset: str
+    partition: int
+    columns: Columns
+
+
+class Outcome(NamedTuple):
+    """What some readings brought.
+
+    Attributes:
+        updates: in order.
+        forecasts: in order, made and scored.
+        refused: readings that cannot be placed in time, by index; the state is as if they had not been.
+    """
+
+    updates: list[LocalUpdate]
+    forecasts: list[Forecasts]
+    refused: dict[int, LateReadingError | ClockJumpError]
+
+
 def step(
-    config: Config, device: Device, reading: Reading, partition: int, offset: int, models: Mapping[int, FleetModel]
-) -> tuple[Device, list[LocalUpdate | Prediction]]:
-    """Take one reading; emit what the bin it closed brings, if it closed one.
+    config: Config, device: Device, readings: Readings, models: Mapping[int, FleetModel]
+) -> tuple[Device, Outcome]:
+    """Take readings; emit what the bins bring that they close.
 
     Args:
         config: of the learning core.
         device: the state before.
-        reading: the device's next reading on the log.
-        partition: of ``iot_stream``.
-        offset: of the reading.
+        readings: the device's next readings on the log.
         models: the global models known so far, by version.
-
-    Raises:
-        LateReadingError, ClockJumpError: the reading cannot be placed in time; the state stands.
     """
-    opened, closed = fill(config, device.open_bin, reading, offset)
-    if closed is None:
-        return device._replace(open_bin=opened), []
-    training, events = learn(config, device.training, closed, reading, partition, models)
-    return Device(opened, training), events
+    opened, closed, refused = bins.fold(device.open_bin, readings.columns, config.bin_ms)
+    outcome, training = Outcome([], [], refused), device.training
+    ends = np.array([(bin_.number + 1) * config.bin_ms for bin_ in closed], np.int64)
+    window_ends = {version: model.window_end for version, model in models.items()}
+    versions = adoption.due(config, window_ends, training.version if training else 0, ends)
+    while closed:
+        if training is None:
+            fleet = models[int(versions[0])].knowledge if versions[0] else None
+            training = _beginning(config, closed[0], fleet, int(versions[0]))
+        n = _together(training.version, versions)
+        training, updates, made = _learned(config, training, closed[:n], versions[:n], readings, models)
+        outcome.updates.extend(updates)
+        outcome.forecasts.append(made)
+        closed, versions = closed[n:], versions[n:]
+    return Device(opened, training), outcome
 
 
-def fill(config: Config, current: OpenBin | None, reading: Reading, offset: int) -> tuple[OpenBin, Bin | None]:
-    """Put a reading into its bin; the second is the bin that it closed, if any. Errors as in ``step``."""
-    values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
-    return bins.add(current, values, reading.event_time, offset, config.bin_ms)
+def _beginning(config: Config, first: Bin, fleet: Knowledge | None, version: int) -> Training:
+    """A device without history takes what is due as it is."""
+    adopted_at = (first.number + 1) * config.bin_ms if version else None
+    slot = first.number // config.update_bins
+    return Training(online.init(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
 
 
-def learn(
+def _together(version: int, versions: NDArray[np.int64]) -> int:
+    """How many of the next bins one call takes."""
+    changes = np.flatnonzero(np.diff(versions, prepend=version))
+    allowed = changes[course.MODELS] if len(changes) > course.MODELS else len(versions)
+    return int(min(allowed, course.BINS))
+
+
+def _learned(
     config: Config,
-    training: Training | None,
-    closed: Bin,
-    reading: Reading,
-    partition: int,
+    training: Training,
+    closed: list[Bin],
+    versions: NDArray[np.int64],
+    readings: Readings,
     models: Mapping[int, FleetModel],
-) -> tuple[Training, list[LocalUpdate | Prediction]]:
-    """Take one closed bin: adopt what is due, score and learn, forecast, and update where an interval has passed.
-
-    ``reading`` lends the events its device and data set; the rest is as in ``step``.
-    """
-    end = (closed.number + 1) * config.bin_ms
-    training = _adopted(config, training, closed, end, models)
-    number, version = np.int32(closed.number), np.int32(training.version)
-    values = np.asarray(closed.values, np.float32)
-    learner, outputs = jax.device_get(online.update(config, training.learner, number, values, version))
-    first_offset = closed.first_offset if training.first_offset < 0 else training.first_offset
-    training = training._replace(learner=learner, tally=training.tally.add(outputs), first_offset=first_offset)
-    events: list[LocalUpdate | Prediction] = []
-    events += _predictions(config, training, closed, outputs, reading, partition)
-    slot = (closed.number + 1) // config.update_bins
-    if slot > training.slot and training.tally.labels:
-        training = training._replace(sequence=training.sequence + 1)
-        events.append(_update(config, training, closed, reading, partition))
-        training = training._replace(tally=Tally.empty(config), slot=slot, first_offset=-1)
-    return training, events
-
-
-def _adopted(
-    config: Config, training: Training | None, closed: Bin, end: int, models: Mapping[int, FleetModel]
-) -> Training:
-    """Take up the newest global model that is due; a device without history takes it as it is."""
-    adopted = 0 if training is None else training.version
-    version = adoption.due(config, {v: model.window_end for v, model in models.items()}, adopted, end)
-    fleet = None if version is None else models[version].knowledge
-    if training is None:
-        slot = closed.number // config.update_bins
-        training = Training(online.init(config, fleet), Tally.empty(config), 0, None, 0, slot, -1)
-    elif fleet is not None:
-        training = training._replace(learner=adoption.adopt(config, training.learner, fleet))
-    return training if version is None else training._replace(version=version, adopted_at=end)
+) -> tuple[Training, list[LocalUpdate], Forecasts]:
+    """Adopt, score, learn and forecast, bin after bin."""
+    changes = np.flatnonzero(np.diff(versions, prepend=training.version))
+    adopts = np.full(len(closed), -1, np.int64)
+    adopts[changes] = np.arange(len(changes))
+    taken = Bins(
+        np.array([bin_.number for bin_ in closed], np.int64),
+        np.array([bin_.values for bin_ in closed], np.float32),
+        versions,
+        adopts,
+    )
+    adopted = [models[version].knowledge for version in versions[changes].tolist()]
+    went = course.run(config, training.learner, training.slot, training.tally.labels, taken, adopted)
+    moments = {int(versions[i]): (closed[i].number + 1) * config.bin_ms for i in changes.tolist()}
+    updates, begin = [], 0
+    for end in (np.flatnonzero(went.sent) + 1).tolist():
+        training = _covering(training, went, closed, begin, end)
+        version = int(versions[end - 1])
+        adopted_at = moments.get(version, training.adopted_at)
+        training = training._replace(sequence=training.sequence + 1, version=version, adopted_at=adopted_at)
+        updates.append(_update(config, training, closed[end - 1], readings, went.told[end - 1]))
+        training = training._replace(tally=Tally.empty(config), first_offset=-1)
+        begin = end
+    training = _covering(training, went, closed, begin, len(closed))
+    version = int(versions[-1])
+    training = training._replace(
+        learner=went.learner, slot=went.slot, version=version, adopted_at=moments.get(version, training.adopted_at)
+    )
+    offsets = np.array([bin_.last_offset for bin_ in closed], np.int64)
+    return training, updates, columns(config, taken, offsets, went.outputs)
 
 
-def _predictions(
-    config: Config, training: Training, closed: Bin, outputs: Outputs, reading: Reading, partition: int
-) -> Iterator[Prediction]:
-    """The forecasts this bin is the target of, scored; then the forecasts made at it."""
-    actual = measurements(outputs.level)
-    for scored in (True, False):
-        for h, (bins_ahead, horizon_ms) in enumerate(zip(config.horizons, config.horizons_ms, strict=True)):
-            target = closed.number + 1 + (0 if scored else bins_ahead)
-            made_at = (target - bins_ahead) * config.bin_ms
-            forecast = measurements((outputs.scored if scored else outputs.forecasts.combined)[h])
-            if not any(value is not None for value in forecast):
-                continue
-            made = Prediction(
-                prediction_id=prediction_id("local", reading.device_id, horizon_ms, made_at),
-                source="local",
-                device_id=reading.device_id,
-                model_version=int(outputs.scored_version[h]) if scored else training.version,
-                made_at=made_at,
-                target_at=target * config.bin_ms,
-                horizon_ms=horizon_ms,
-                forecast=forecast,
-                persistence=measurements(outputs.scored_level[h] if scored else outputs.level),
-                actual=None,
-                error=None,
-                anomaly_score=None,
-                anomaly=None,
-                reading_partition=partition,
-                reading_offset=closed.last_offset,
-                dataset=reading.dataset,
-            )
-            if not scored:
-                yield made
-            elif any(value is not None for value in actual):
-                score_of = float(outputs.anomaly_score[h])
-                yield score(made, actual, score_of, config.anomaly_threshold, closed.last_offset)
+def _covering(training: Training, went: Course, closed: list[Bin], begin: int, end: int) -> Training:
+    """With bins ``begin`` to ``end`` behind the next update."""
+    if begin == end:
+        return training
+    first = closed[begin].first_offset if training.first_offset < 0 else training.first_offset
+    return training._replace(tally=training.tally.add(went.outputs, begin, end), first_offset=first)
 
 
-def _update(config: Config, training: Training, closed: Bin, reading: Reading, partition: int) -> LocalUpdate:
+def _update(
+    config: Config,
+    training: Training,
+    closed: Bin,
+    readings: Readings,
+    told: NDArray[np.float32],
+) -> LocalUpdate:
     return LocalUpdate(
-        update_id=f"{reading.device_id}/{training.sequence}",
-        device_id=reading.device_id,
+        update_id=f"{readings.device_id}/{training.sequence}",
+        device_id=readings.device_id,
         sequence=training.sequence,
         event_time=(closed.number + 1) * config.bin_ms,
         base_version=training.version,
         adopted_at=training.adopted_at,
         architecture=architecture(config),
-        weights=weights.to_bytes(online.known(training.learner)),
+        weights=weights.flat_to_bytes(config, told),
         example_count=training.tally.labels,
-        reading_partition=partition,
+        reading_partition=readings.partition,
         first_offset=training.first_offset,
         last_offset=closed.last_offset,
         errors=training.tally.errors(config),
-        dataset=reading.dataset,
+        dataset=readings.dataset,
+        resets=training.tally.resets,
     )

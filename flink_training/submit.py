@@ -41,8 +41,8 @@ def job(flink: str) -> tuple[str, str] | None:
     return None if newest is None else (newest["jid"], newest["state"])
 
 
-def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, checkpoints: Path, trainers: int) -> None:
-    """Hand the job to the cluster with Flink's own client; returns when it has been accepted.
+def submit(client: Sequence[str], flink: str, checkpoints: Path, options: Sequence[str]) -> None:
+    """Hand the job with its ``options`` to the cluster with Flink's own client; returns when it has been accepted.
 
     Raises:
         CalledProcessError: the client refused; it has said why.
@@ -59,12 +59,7 @@ def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, che
             *(["--fromSavepoint", restored.as_uri()] if restored else []),
             "--python",
             str(Path(__file__).with_name("job.py")),
-            "--bootstrap",
-            bootstrap,
-            "--registry",
-            registry,
-            "--trainers",
-            str(trainers),
+            *options,
         ],
         check=True,
     )
@@ -76,13 +71,27 @@ def submit(client: Sequence[str], flink: str, bootstrap: str, registry: str, che
 @click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 @click.option("--checkpoints", required=True, type=click.Path(path_type=Path), help="Folder of checkpoints.")
 @click.option("--trainers", default=2, show_default=True, help="Parallel training tasks.")
+@click.option("--in-step", type=int, help="Passed on to the job.")
+@click.option("--bounded-models", is_flag=True, help="Passed on to the job.")
 @click.argument("client", nargs=-1, required=True)
-def main(client: tuple[str, ...], flink: str, bootstrap: str, registry: str, checkpoints: Path, trainers: int) -> None:
+def main(
+    client: tuple[str, ...],
+    flink: str,
+    bootstrap: str,
+    registry: str,
+    checkpoints: Path,
+    trainers: int,
+    in_step: int | None,
+    bounded_models: bool,
+) -> None:
     """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if job(flink) is None:
-        submit(client, flink, bootstrap, registry, checkpoints, trainers)
+        options = ["--bootstrap", bootstrap, "--registry", registry, "--trainers", str(trainers)]
+        options += ["--in-step", str(in_step)] if in_step else []
+        options += ["--bounded-models"] if bounded_models else []
+        submit(client, flink, checkpoints, options)
     seen = None
     while (found := job(flink)) is not None:
         if found != seen:

@@ -4,90 +4,131 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedBroadcastProcessFunction, RuntimeContext
-from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
 
-from flink_training.device import FleetModel, fill, learn
+from flink_training.device import Device, FleetModel, Readings, step
+from flink_training.packing import Batch, Table, packed
 from forecaster import weights
-from forecaster.bins import ClockJumpError, LateReadingError
+from forecaster.bins import Columns
 from forecaster.config import Config
 from forecaster.knowledge import architecture
 from forecaster.weights import WeightsError
 from schemas.codec import Codec, UndecodableRecord
-from schemas.events import Event, GlobalModel
-from schemas.wire import Origin, dead_letter
+from schemas.events import GlobalModel
+from schemas.wire import Origin, Record, dead_letter
 
 logger = logging.getLogger(__name__)
 
 STAGE = "flink_training"
 BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-RECORD = Types.ROW_NAMED(
-    ["topic", "key", "value", "headers", "ts"],
-    [Types.STRING(), BYTES, BYTES, Types.MAP(Types.STRING(), BYTES), Types.LONG()],
-)
-"""A record to be written: topic, key, value, headers, timestamp in ms."""
 MODELS = MapStateDescriptor("global_models", Types.LONG(), BYTES)
-REMEMBERED = 16
-"""Global models kept: more than can be ripe and unadopted at a time."""
+REMEMBERED_MS = 2 * 86_400_000
+"""Event time for which global models are kept behind the watermark: a device that was silent for longer, and then
+closes its last bin, has no newer one to adopt."""
 
 
 class TrainDevices(KeyedBroadcastProcessFunction):  # type: ignore[misc]
-    """Readings in, records of ``local_updates``, ``predictions`` and ``dead_letters`` out.
+    """Batches of readings in, packed records and forecasts out (``flink_training.packing``).
 
-    An input row is a raw Kafka record: key, value, partition, offset, timestamp (ms). What cannot be digested becomes
-    a dead letter; the registry being away is an error of the job, which Flink restarts from its checkpoint.
+    What cannot be digested becomes a dead letter; the registry being away is an error of the job, which Flink restarts
+    from its checkpoint.
     """
 
-    def __init__(self, config: Config, registry: str) -> None:
-        self.config = config
-        self.registry = registry
+    def __init__(self, config: Config, registry: str, in_step: bool) -> None:
+        """With ``in_step``, a batch waits until every model has come that can be due in it."""
+        self.config, self.registry, self.in_step = config, registry, in_step
         self.models: dict[int, FleetModel] | None = None
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        """Bind the state; two of them, as one changes with every reading and the other, larger, with every bin."""
+        """Bind the state."""
         self.codec = Codec(self.registry)
-        self.open_bin = runtime_context.get_state(ValueStateDescriptor("open_bin", Types.PICKLED_BYTE_ARRAY()))
-        self.training = runtime_context.get_state(ValueStateDescriptor("training", Types.PICKLED_BYTE_ARRAY()))
+        self.device = runtime_context.get_state(ValueStateDescriptor("device", Types.PICKLED_BYTE_ARRAY()))
+        self.waiting = runtime_context.get_list_state(ListStateDescriptor("waiting", BYTES))
 
-    def process_element(self, value: Row, ctx: Any) -> Iterator[Row]:
-        """One raw record of ``iot_stream``."""
-        origin = _origin("iot_stream", value)
-        if self.models is None:
-            # After a restart the models are in the broadcast state only.
-            known = (self._model(raw) for _, raw in ctx.get_broadcast_state(MODELS).items())
-            self.models = {model.version: self._fleet(model) for model in known}
-        try:
-            reading = self.codec.decode("iot_stream", value[1], value[0])
-            opened, closed = fill(self.config, self.open_bin.value(), reading, origin.offset)
-        except (UndecodableRecord, LateReadingError, ClockJumpError) as error:
-            yield self._row(dead_letter(STAGE, origin, value[1] or b"", error))
+    def process_element(self, value: bytes, ctx: Any) -> Iterator[bytes]:
+        """One packed batch of a device."""
+        self._recall(ctx)
+        if self.in_step:
+            self.waiting.add(value)
+            ctx.timer_service().register_event_time_timer(_newest(value))
             return
-        self.open_bin.update(opened)
-        if closed is None:
-            return
-        # Only a bin that closes touches the large state: this is device.step, split at that seam.
-        partition = origin.partition
-        training, events = learn(self.config, self.training.value(), closed, reading, partition, self.models)
-        self.training.update(training)
-        for event in events:
-            yield self._row(event)
+        yield from self._train(value)
 
-    def process_broadcast_element(self, value: Row, ctx: Any) -> Iterator[Row]:
+    def on_timer(self, timestamp: int, ctx: Any) -> Iterator[bytes]:
+        """Both watermarks, of readings and of models, have reached the end of a batch."""
+        self._recall(ctx)
+        batches = list(self.waiting.get())
+        self.waiting.update([batch for batch in batches if _newest(batch) > timestamp])
+        for batch in batches:
+            if _newest(batch) <= timestamp:
+                yield from self._train(batch)
+
+    def process_broadcast_element(self, value: Row, ctx: Any) -> Iterator[bytes]:
         """One raw record of ``global_models``."""
         try:
             model = self._model(value[1])
             fleet = self._fleet(model)
         except (UndecodableRecord, WeightsError) as error:
-            yield self._row(dead_letter(STAGE, _origin("global_models", value), value[1] or b"", error))
+            origin = Origin("global_models", value[2], value[3], value[0], value[4])
+            yield packed([self.codec.encode(dead_letter(STAGE, origin, value[1] or b"", error))], [])
             return
         state = ctx.get_broadcast_state(MODELS)
         state.put(model.version, value[1])
-        for old in [version for version in state.keys() if version <= model.version - REMEMBERED]:  # noqa: SIM118
-            state.remove(old)
-        if self.models is not None:
-            self.models[model.version] = fleet
-            self.models = {v: m for v, m in self.models.items() if v > model.version - REMEMBERED}
+        if self.models is None:
+            return
+        self.models[model.version] = fleet
+        horizon = ctx.current_watermark() - REMEMBERED_MS
+        for version in [v for v, known in self.models.items() if known.window_end < horizon]:
+            state.remove(version)
+            del self.models[version]
+
+    def _recall(self, ctx: Any) -> None:
+        """After a restart the models are in the broadcast state only."""
+        if self.models is None:
+            known = (self._model(raw) for _, raw in ctx.get_broadcast_state(MODELS).items())
+            self.models = {model.version: self._fleet(model) for model in known}
+
+    def _train(self, data: bytes) -> Iterator[bytes]:
+        batch = Batch(data)
+        sound, letters = self._sound(batch)
+        if not len(sound):
+            yield packed(letters, [])
+            return
+        readings = self._readings(batch, sound)
+        assert self.models is not None
+        device, outcome = step(self.config, self.device.value() or Device(), readings, self.models)
+        self.device.update(device)
+        letters += [self._letter(batch, int(sound[i]), error) for i, error in outcome.refused.items()]
+        records = [*map(self.codec.encode, outcome.updates), *letters]
+        named = readings.device_id, readings.dataset, readings.partition
+        if records or outcome.forecasts:
+            yield packed(records, [Table(*named, rows) for rows in outcome.forecasts])
+
+    def _sound(self, batch: Batch) -> tuple[NDArray[np.int64], list[Record]]:
+        """Which records are readings, and letters for the rest; what the JVM could not read, the codec may."""
+        letters = []
+        for i in np.flatnonzero(batch.records["sound"] == 0).tolist():
+            try:
+                reading = self.codec.decode("iot_stream", batch.value(i), batch.key(i))
+            except UndecodableRecord as error:
+                letters.append(self._letter(batch, i, error))
+            else:
+                batch.take(i, reading)
+        return np.flatnonzero(batch.records["sound"]), letters
+
+    def _readings(self, batch: Batch, sound: NDArray[np.int64]) -> Readings:
+        last = int(sound[-1])
+        newest = self.codec.decode("iot_stream", batch.value(last), batch.key(last))
+        records = batch.records[sound]
+        columns = Columns(records["event_time"], records["values"], records["offset"])
+        return Readings(newest.device_id, newest.dataset, int(records["partition"][-1]), columns)
+
+    def _letter(self, batch: Batch, i: int, error: Exception) -> Record:
+        return self.codec.encode(dead_letter(STAGE, batch.origin(i), batch.value(i) or b"", error))
 
     def _model(self, raw: bytes) -> GlobalModel:
         model: Any = self.codec.decode("global_models", raw)
@@ -98,10 +139,7 @@ class TrainDevices(KeyedBroadcastProcessFunction):  # type: ignore[misc]
     def _fleet(self, model: GlobalModel) -> FleetModel:
         return FleetModel(model.window_end, weights.from_bytes(self.config, model.weights))
 
-    def _row(self, event: Event) -> Row:
-        record = self.codec.encode(event)
-        return Row(record.topic, record.key, record.value, dict(record.headers), record.timestamp)
 
-
-def _origin(topic: str, value: Row) -> Origin:
-    return Origin(topic, value[2], value[3], value[0], value[4])
+def _newest(data: bytes) -> int:
+    """The latest timestamp in a batch, ms."""
+    return int(Batch(data).records["timestamp"].max())

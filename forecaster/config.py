@@ -26,6 +26,7 @@ class Config(NamedTuple):
         climatology_days: days after which a usual move has forgotten.
         linear_prior: variance of the linear model's weights before it has learned.
         linear_delta: largest error from which the linear model learns, in scaled units.
+        norm_limit: size of all the network's weights from which training counts as diverged.
         blend: share of a newer global network in that of a device that adopts it.
         update_bins: bins of event time between two updates of a device.
         adoption_delay_ms: event time between the end of a window and the adoption of its model.
@@ -44,9 +45,10 @@ class Config(NamedTuple):
     climatology_days: float = 10.0
     linear_prior: float = 0.01
     linear_delta: float = 0.2
+    norm_limit: float = 1000.0
     blend: float = 0.3
     update_bins: int = 2
-    adoption_delay_ms: int = 1_800_000
+    adoption_delay_ms: int = 3_600_000
     anomaly_threshold: float = 6.0
     seed: int = 0
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.serialization import to_state_dict
+from flax.traverse_util import flatten_dict
 
 from forecaster import climatology, features, linear, network
 from forecaster.climatology import Climatology
@@ -71,6 +73,22 @@ def forecast(config: Config, known: Knowledge, observed: jax.Array, number: jax.
 def values(scaled: jax.Array, level: jax.Array) -> jax.Array:
     """Moves [..., horizons, sensors] as values in the sensors' units; NaN where the level [..., sensors] is NaN."""
     return level[..., None, :] + scaled * jnp.asarray(SCALES)
+
+
+def named(known: Knowledge) -> dict[str, jax.Array]:
+    """The arrays by their path with ``/``, in the order of their names."""
+    arrays = flatten_dict(to_state_dict(known), sep="/")
+    return {name: arrays[name] for name in sorted(arrays)}
+
+
+def flat(known: Knowledge) -> jax.Array:
+    """All numbers as one vector, float32 [length], array by array as ``named``."""
+    return jnp.concatenate([jnp.ravel(array) for array in named(known).values()])
+
+
+def length(config: Config) -> int:
+    """How many numbers there are."""
+    return sum(array.size for array in named(initial(config)).values())
 
 
 def architecture(config: Config) -> str:

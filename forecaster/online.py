@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import optax
 
 from forecaster import anomaly, features, knowledge, linear, network
-from forecaster.climatology import Climatology
 from forecaster.config import SCALES, Config
 from forecaster.features import History
 from forecaster.knowledge import Knowledge, Moves
@@ -22,13 +21,14 @@ class Pending(NamedTuple):
     Attributes:
         features: float32 [span, size]
         levels: float32 [span, sensors], NaN where the bin is missing.
-        forecasts: float32 [span, horizons, sensors]
+        forecasts, network: float32 [span, horizons, sensors], the device's word and the network's.
         versions: int32 [span], the global model each forecast stood on.
     """
 
     features: jax.Array
     levels: jax.Array
     forecasts: jax.Array
+    network: jax.Array
     versions: jax.Array
 
 
@@ -47,12 +47,12 @@ class Memory(NamedTuple):
 
 
 class Learner(NamedTuple):
-    """Everything one device's learning needs to go on; ``fleet`` is the climatology last adopted."""
+    """Everything one device's learning needs to go on; ``fleet`` is what the model last adopted knows."""
 
     params: Params
     optimizer: Any
     linear: Linear
-    fleet: Climatology
+    fleet: Knowledge
     history: History
     pending: Pending
     memory: Memory
@@ -66,19 +66,23 @@ class Outputs(NamedTuple):
         forecasts: of each model, [horizons, sensors], made at this bin; ``combined`` is the device's word.
         level: [sensors], this bin: persistence's forecast.
         scored: [horizons, sensors], the forecasts that this bin is the target of.
+        scored_network: [horizons, sensors], the network's for the same.
         scored_level: [horizons, sensors], persistence's for the same.
         scored_version: int32 [horizons], the global models those forecasts stood on.
         anomaly_score: [horizons]
         examples: int32 [], labels learned from.
+        reset: bool [], whether training had diverged and began anew from what the fleet knows.
     """
 
     forecasts: Moves
     level: jax.Array
     scored: jax.Array
+    scored_network: jax.Array
     scored_level: jax.Array
     scored_version: jax.Array
     anomaly_score: jax.Array
     examples: jax.Array
+    reset: jax.Array
 
 
 def optimizer(config: Config) -> optax.GradientTransformation:
@@ -90,15 +94,17 @@ def init(config: Config, known: Knowledge | None = None) -> Learner:
     """A device before its first bin, with the initial knowledge or with what is ``known``."""
     known = knowledge.initial(config) if known is None else known
     span, size, (horizons, sensors) = config.span, features.size(config), config.outputs
+    params, optimizer_state, straight = _beginning(config, known)
     return Learner(
-        params=known.network,
-        optimizer=optimizer(config).init(known.network),
-        linear=linear.init(config, known.linear),
-        fleet=known.climatology,
+        params=params,
+        optimizer=optimizer_state,
+        linear=straight,
+        fleet=known,
         history=features.empty(config),
         pending=Pending(
             jnp.zeros((span, size)),
             jnp.full((span, sensors), jnp.nan),
+            jnp.full((span, horizons, sensors), jnp.nan),
             jnp.full((span, horizons, sensors), jnp.nan),
             jnp.zeros(span, jnp.int32),
         ),
@@ -109,6 +115,11 @@ def init(config: Config, known: Knowledge | None = None) -> Learner:
         ),
         usual=anomaly.init(config),
     )
+
+
+def _beginning(config: Config, known: Knowledge) -> tuple[Params, Any, Linear]:
+    """What is trained, before the first step from ``known``."""
+    return known.network, optimizer(config).init(known.network), linear.init(config, known.linear)
 
 
 def known(learner: Learner) -> Knowledge:
@@ -134,7 +145,8 @@ def update(
     pending = Pending(*(features.shift(ring, gap) for ring in learner.pending))
     history = features.advance(config, learner.history, number, values)
 
-    scored, scored_level = pending.forecasts[horizons, jnp.arange(len(config.horizons))], pending.levels[horizons]
+    own = jnp.arange(len(config.horizons))
+    scored, scored_level = pending.forecasts[horizons, own], pending.levels[horizons]
     usual, score = anomaly.update(learner.usual, scored - values)
 
     # One example per horizon whose label this bin is, each with that horizon's target only.
@@ -142,21 +154,31 @@ def update(
     labels = (values - scored_level) / jnp.asarray(SCALES)
     params, optimizer_state = _learn(config, learner, number, inputs, labels)
     straight = linear.learn(config, learner.linear, inputs, labels)
+    diverged = ~(optax.tree.norm((params, straight.weights)) < config.norm_limit)
+    params, optimizer_state, straight = jax.tree.map(
+        lambda begun, went: jnp.where(diverged, begun, went),
+        _beginning(config, learner.fleet),
+        (params, optimizer_state, straight),
+    )
     memory = _remember(config, learner.memory, pending, history)
 
     observed = features.observe(config, history)
-    vector = features.complete(config, observed, number, learner.fleet)
+    vector = features.complete(config, observed, number, learner.fleet.climatology)
     moves = knowledge.moves(config, params, straight.weights, vector)
     forecasts = Moves(*(knowledge.values(scaled, values) for scaled in moves))
-    pending = Pending(
+    after = Pending(
         pending.features.at[0].set(vector),
         pending.levels.at[0].set(values),
         pending.forecasts.at[0].set(forecasts.combined),
+        pending.network.at[0].set(forecasts.network),
         pending.versions.at[0].set(version),
     )
     examples = jnp.isfinite(labels).any(axis=1).sum()
-    outputs = Outputs(forecasts, values, scored, scored_level, pending.versions[horizons], score, examples)
-    return Learner(params, optimizer_state, straight, learner.fleet, history, pending, memory, usual), outputs
+    outputs = Outputs(
+        *(forecasts, values, scored, pending.network[horizons, own], scored_level, pending.versions[horizons]),
+        *(score, examples, diverged),
+    )
+    return Learner(params, optimizer_state, straight, learner.fleet, history, after, memory, usual), outputs
 
 
 def _learn(
@@ -196,9 +218,9 @@ def _remember(config: Config, memory: Memory, pending: Pending, history: History
     targets = (history.values[ages] - pending.levels[longest]) / jnp.asarray(SCALES)
     labelled = jnp.isfinite(targets).any()
     slot = memory.stored % config.memory
-    kept = Memory(
-        memory.features.at[slot].set(pending.features[longest]),
-        memory.targets.at[slot].set(targets),
-        memory.stored + 1,
+    # Only the slot is chosen, not the ring: a loop then writes it in place.
+    return Memory(
+        memory.features.at[slot].set(jnp.where(labelled, pending.features[longest], memory.features[slot])),
+        memory.targets.at[slot].set(jnp.where(labelled, targets, memory.targets[slot])),
+        memory.stored + labelled,
     )
-    return jax.tree.map(lambda new, old: jnp.where(labelled, new, old), kept, memory)

@@ -1,15 +1,16 @@
 """Knowledge to and from bytes: safetensors, named float32 arrays, no pickle."""
 
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
-from flax.serialization import from_state_dict, to_state_dict
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.serialization import from_state_dict
+from flax.traverse_util import unflatten_dict
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from forecaster.config import Config
-from forecaster.knowledge import Knowledge, initial
+from forecaster.knowledge import Knowledge, initial, named
 
 
 class WeightsError(ValueError):
@@ -18,8 +19,21 @@ class WeightsError(ValueError):
 
 def to_bytes(known: Knowledge) -> bytes:
     """The arrays as safetensors, named by their path with ``/``; equal trees give equal bytes."""
-    flat = _flat(known)
-    return save({name: np.ascontiguousarray(flat[name], np.float32) for name in sorted(flat)})
+    return save({name: np.ascontiguousarray(array, np.float32) for name, array in named(known).items()})
+
+
+def flat_to_bytes(config: Config, numbers: NDArray[np.float32]) -> bytes:
+    """The same of what ``knowledge.flat`` has made a vector: only the numbers differ from one to the next."""
+    return _header(config) + np.ascontiguousarray(numbers, "<f4").tobytes()
+
+
+@lru_cache(maxsize=8)
+def _header(config: Config) -> bytes:
+    """What stands before the numbers of this architecture; safetensors lays arrays out by name."""
+    start = initial(config)
+    numbers = np.concatenate([np.ravel(array) for array in named(start).values()])
+    data = to_bytes(start)
+    return data[: len(data) - numbers.nbytes]
 
 
 def from_bytes(config: Config, data: bytes) -> Knowledge:
@@ -34,7 +48,7 @@ def from_bytes(config: Config, data: bytes) -> Knowledge:
         raise WeightsError(f"not safetensors: {error}") from error
     except KeyError as error:
         raise WeightsError(f"arrays of {error}, which numpy lacks") from error
-    expected = _flat(initial(config))
+    expected = named(initial(config))
     if arrays.keys() != expected.keys():
         raise WeightsError(f"arrays {sorted(arrays)} are not the architecture's {sorted(expected)}")
     for name, array in arrays.items():
@@ -44,7 +58,3 @@ def from_bytes(config: Config, data: bytes) -> Knowledge:
             raise WeightsError(f"{name} holds NaN or infinity")
     known: Knowledge = from_state_dict(initial(config), unflatten_dict(arrays, sep="/"))
     return known
-
-
-def _flat(known: Knowledge) -> dict[str, Any]:
-    return flatten_dict(to_state_dict(known), sep="/")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from flink_training import STATE_VERSION
 from infra import java
 from infra.settings import HOST, ROOT, Settings
 
@@ -12,6 +13,11 @@ from infra.settings import HOST, ROOT, Settings
 def distribution(settings: Settings) -> Path:
     """FLINK_HOME: the pyflink package's own folder."""
     return next((settings.build / "env" / "core" / "lib").glob("python3*/site-packages/pyflink"))
+
+
+def checkpoints(settings: Settings) -> Path:
+    """Where the training job's checkpoints lie, those of this version of its state."""
+    return settings.home / "flink" / "checkpoints" / f"state-{STATE_VERSION}"
 
 
 def configure(settings: Settings) -> Path:
@@ -45,7 +51,7 @@ def configure(settings: Settings) -> Path:
         "python.fn-execution.memory.managed": False,
         # The state of 54 devices is some MB: heap state, written whole, is the simplest that works.
         "state.backend.type": "hashmap",
-        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        "execution.checkpointing.dir": checkpoints(settings).as_uri(),
         "execution.checkpointing.interval": f"{settings.checkpoint_seconds}s",
         "execution.checkpointing.mode": "AT_LEAST_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

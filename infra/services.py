@@ -115,8 +115,11 @@ def _taskmanager(settings: Settings) -> Command:
 def _training(settings: Settings) -> Command:
     flink.configure(settings)
     argv = [sys.executable, "-m", "flink_training.submit", "--flink", settings.flink, *_log(settings)]
-    argv += ["--checkpoints", str(settings.home / "flink" / "checkpoints")]
-    argv += ["--trainers", str(settings.parallelism), "--"]
+    argv += ["--checkpoints", str(flink.checkpoints(settings))]
+    argv += ["--trainers", str(settings.parallelism)]
+    argv += ["--in-step", str(settings.in_step)] if settings.in_step else []
+    argv += ["--bounded-models"] if settings.bounded_models else []
+    argv += ["--"]
     argv += flink.jvm(settings, "256m", "org.apache.flink.client.cli.CliFrontend")
     return Command(argv, flink.environment(settings))
 

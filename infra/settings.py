@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     parallelism: int = Field(2, description="Flink tasks that train, and slots.")
     window_minutes: int = Field(30, description="Length of an aggregation window, minutes of event time.")
     checkpoint_seconds: int = Field(10, description="Between two checkpoints of the Flink job.")
+    in_step: int = Field(0, description="Train in step with aggregation; no model is due before this moment, ms.")
+    bounded_models: bool = Field(False, description="In step with the models on the log now, and no later ones.")
     trigger_seconds: int = Field(5, description="Between two micro-batches of the Spark evaluator.")
     database: str = Field("fedlog", description="MongoDB database.")
     mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")

@@ -39,6 +39,7 @@ _NESTED = {
     "contributions": lambda rows: tuple(_typed(Contribution, row) for row in rows),
     "forecast": lambda row: Measurements(**row),
     "persistence": lambda row: Measurements(**row),
+    "network": lambda row: row and Measurements(**row),
     "actual": lambda row: row and Measurements(**row),
     "error": lambda row: row and Measurements(**row),
 }
@@ -133,13 +134,16 @@ def check(event: Event) -> None:
             raise InvalidEventError(f"{name} is {value}")
 
 
-def _plain(value: Any) -> Any:
-    """Events as the dicts and lists that fastavro writes."""
-    if hasattr(value, "_asdict"):
-        return {name: _plain(field) for name, field in zip(value._fields, value, strict=True)}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
+def _plain(event: Any) -> dict[str, Any]:
+    """An event as the dicts and lists that fastavro writes."""
+    row: dict[str, Any] = event._asdict()
+    for name in _NESTED.keys() & row.keys():
+        value = row[name]
+        if hasattr(value, "_asdict"):
+            row[name] = value._asdict()
+        elif value is not None:
+            row[name] = [item._asdict() for item in value]
+    return row
 
 
 def _typed(kind: type, row: dict[str, Any]) -> Any:

@@ -61,6 +61,7 @@ class LocalUpdate(NamedTuple):
     last_offset: int
     errors: tuple[HorizonError, ...]
     dataset: str
+    resets: int = 0
 
 
 class Contribution(NamedTuple):
@@ -118,6 +119,7 @@ class Prediction(NamedTuple):
     reading_partition: int
     reading_offset: int
     dataset: str
+    network: Measurements | None = None
 
 
 class DeadLetter(NamedTuple):

@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from benchmarks.quality import joining, predictors
+from benchmarks.quality.engine import forecasts
 from benchmarks.quality.errors import Cell, Errors, absolute, table, within
 from benchmarks.quality.grids import Devices, grid
 from forecaster.config import Config
@@ -39,8 +40,8 @@ def all_devices(config: Config, devices: Devices, begin: int, seeds: Sequence[in
     for seed in seeds:
         seeded = config._replace(seed=seed)
         for federated in (True, False):
-            for name, forecasts in predictors.learned(seeded, devices.grid, federated).items():
-                made.setdefault(name, []).append(forecasts)
+            for name, run in predictors.learned(seeded, devices.grid, federated).items():
+                made.setdefault(name, []).append(run)
     return {
         name: [within(devices.grid, absolute(config, devices.grid, run), begin) for run in runs]
         for name, runs in made.items()
@@ -66,16 +67,23 @@ def lines(title: str, cells: Sequence[Cell]) -> list[str]:
 @click.option("--score-from", required=True, help="ISO moment; forecasts whose time comes from then on count.")
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--seeds", default=3, show_default=True, help="Runs with other initial weights and draws.")
+@click.option("--engine", type=click.Choice(["core", "flink"]), default="core", show_default=True)
 @click.option("--joining/--no-joining", "joins", default=True, help="Whether devices without a past are looked at.")
-def main(data: Path, score_from: str, format_: str, seeds: int, joins: bool) -> None:
-    """Stream a file through the learning core; print how far every predictor was off."""
+def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joins: bool) -> None:
+    """Stream a file through the learning core, or through the real job; print how far every predictor was off."""
     config = Config()
     begin = bin_of(config, score_from)
     with tempfile.TemporaryDirectory(prefix="fedlog-quality-") as cache:
         devices = grid(config, prepare(data, data.name, Path(cache)))
     if begin >= devices.grid.first + len(devices.grid.values):
         raise click.BadParameter(f"{data} ends before {score_from}")
-    tables = {"all devices": table(config, devices.names, all_devices(config, devices, begin, range(seeds)))}
+    if engine == "flink":
+        made = {"persistence": predictors.persistence(config, devices.grid), **forecasts(config, data, devices)}
+        parts = {name: [within(devices.grid, absolute(config, devices.grid, run), begin)] for name, run in made.items()}
+        seeds, joins = 1, False
+    else:
+        parts = all_devices(config, devices, begin, range(seeds))
+    tables = {"all devices": table(config, devices.names, parts)}
     if joins and joining.days(config, devices.grid, begin):
         joined = joining.together(config, devices.grid, begin, seed=0)
         order = np.concatenate(joining.groups(devices.grid, seed=0))

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from infra.settings import ROOT
+from infra.standalone import isolated
 from tests.e2e.system import System
-from tests.isolation import isolated
 
 REAL = ROOT.parent / "shared" / "data" / "intel_lab" / "real_20040304_20040307.txt.gz"
 

@@ -1,54 +1,17 @@
 """Real servers for the tests: on free ports, in temporary folders, started once and ended with the session."""
 
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
 from infra import contracts
-from infra.services import services
-from infra.settings import ROOT, Settings
+from infra.settings import Settings
+from infra.standalone import isolated, serving
 from schemas.topics import TOPICS
-from tests.isolation import isolated
-
-START_S = 90
-
-
-@contextmanager
-def serving(settings: Settings, *names: str) -> Iterator[None]:
-    """Run some services as plain processes until all answer, and end them afterwards."""
-    logs = settings.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    started = []
-    try:
-        for name in names:
-            with (logs / f"{name}.log").open("w") as log:
-                argv = [sys.executable, "-m", "infra", "launch", name]
-                environment = {**os.environ, **settings.exported()}
-                started.append(subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log))
-        deadline = time.monotonic() + START_S
-        for name, process in zip(names, started, strict=True):
-            while not services(settings)[name].healthy(settings):
-                text = (logs / f"{name}.log").read_text()[-2000:]
-                assert process.poll() is None, f"{name} ended while starting: {text}"
-                assert time.monotonic() < deadline, f"{name} did not answer within {START_S} s: {text}"
-                time.sleep(0.3)
-        yield
-    finally:
-        for process in reversed(started):
-            process.terminate()
-        for process in reversed(started):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 class Log(NamedTuple):

@@ -14,26 +14,35 @@ DELAY = CONFIG.adoption_delay_ms
 NOON = 1_078_401_600_000
 
 
+def at(ends, adopted, *moments, config=CONFIG):
+    return due(config, ends, adopted, np.array(moments, np.int64)).tolist()
+
+
 def test_a_model_is_due_from_the_delay_after_its_window_on():
-    ends = {1: NOON}
-    assert due(CONFIG, ends, 0, NOON + DELAY - 1) is None
-    assert due(CONFIG, ends, 0, NOON + DELAY) == 1
-    assert due(CONFIG, ends, 1, NOON + DELAY) is None
+    assert at({1: NOON}, 0, NOON + DELAY - 1, NOON + DELAY, NOON + DELAY + 1) == [0, 1, 1]
+    assert at({1: NOON}, 1, NOON) == [1]
 
 
 def test_the_newest_of_several_is_due_and_none_older_ever_again():
     ends = {v: NOON + v * DELAY for v in range(1, 6)}
-    assert due(CONFIG, ends, 0, NOON + 4 * DELAY) == 3
-    assert due(CONFIG, ends, 3, NOON + 4 * DELAY) is None
-    assert due(CONFIG, ends, 5, NOON + 100 * DELAY) is None
-    assert due(CONFIG, {}, 0, NOON) is None
+    assert at(ends, 0, NOON + 4 * DELAY) == [3]
+    assert at(ends, 3, NOON + 4 * DELAY, NOON + 5 * DELAY) == [3, 4]
+    assert at(ends, 5, NOON) == [5]
+    assert at({}, 0, NOON) == [0]
+    assert at({}, 7, NOON) == [7]
 
 
-@given(st.dictionaries(st.integers(1, 20), st.integers(0, 20), max_size=10), st.integers(0, 20), st.integers(0, 25))
-def test_what_is_due_is_the_newest_ripe_version(ends, adopted, moment):
-    ripe = [v for v in ends if ends[v] + 2 <= moment]
-    newest = max(ripe, default=0)
-    assert due(CONFIG._replace(adoption_delay_ms=2), ends, adopted, moment) == (newest if newest > adopted else None)
+@given(
+    st.dictionaries(st.integers(1, 20), st.integers(0, 20), max_size=10),
+    st.integers(0, 20),
+    st.lists(st.integers(0, 25), min_size=1, max_size=9).map(sorted),
+)
+def test_what_is_due_is_the_newest_ripe_version(ends, adopted, moments):
+    expected, stands = [], adopted
+    for moment in moments:
+        stands = max([stands, *(v for v in ends if ends[v] + 2 <= moment)])
+        expected.append(stands)
+    assert at(ends, adopted, *moments, config=CONFIG._replace(adoption_delay_ms=2)) == expected
 
 
 def tree(value):
@@ -51,7 +60,7 @@ def test_an_adopting_network_lies_between_the_devices_own_and_the_fleets(share, 
 def test_adoption_brings_the_fleets_climatology_and_leaves_the_rest_alone():
     learner = online.init(CONFIG, tree(2.0))
     adopted = adopt(CONFIG, learner, tree(6.0))
-    assert all((leaf == 6).all() for leaf in adopted.fleet)
+    assert all((leaf == 6).all() for leaf in jax.tree.leaves(adopted.fleet))
     back = adopted._replace(params=learner.params, fleet=learner.fleet)
     pairs = zip(jax.tree.leaves(back), jax.tree.leaves(learner), strict=True)
     assert all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)

@@ -1,12 +1,12 @@
 import pickle
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.bins import MAX_JUMP_MS, Bin, ClockJumpError, LateReadingError, add, close
+from forecaster.bins import MAX_JUMP_MS, Bin, ClockJumpError, Columns, LateReadingError, add, close, fold
 
 BIN = 300_000
 T0 = 1_078_401_600_000
@@ -22,7 +22,7 @@ readings = st.lists(
 )
 
 
-def fold(rows, current=None):
+def one_by_one(rows, current=None):
     closed = []
     for values, moment, offset in rows:
         current, done = add(current, values, moment, offset, BIN)
@@ -39,7 +39,7 @@ def means(rows):
 
 @given(readings)
 def test_bins_are_the_means_of_the_readings_in_them(rows):
-    current, closed = fold(rows)
+    current, closed = one_by_one(rows)
     bins = [*closed, close(current)]
     expected = [(number, list(group)) for number, group in groupby(rows, key=lambda row: row[1] // BIN)]
     assert [b.number for b in bins] == [number for number, _ in expected]
@@ -51,15 +51,15 @@ def test_bins_are_the_means_of_the_readings_in_them(rows):
 @given(readings, st.data())
 def test_a_fold_that_is_put_away_anywhere_gives_the_same_bins_to_the_bit(rows, data):
     cut = data.draw(st.integers(0, len(rows)))
-    whole = fold(rows)
-    before, first = fold(rows[:cut])
-    after, second = fold(rows[cut:], pickle.loads(pickle.dumps(before)))
+    whole = one_by_one(rows)
+    before, first = one_by_one(rows[:cut])
+    after, second = one_by_one(rows[cut:], pickle.loads(pickle.dumps(before)))
     assert repr((after, first + second)) == repr(whole)  # repr, since NaN is not NaN
 
 
 @given(readings, st.integers(1, 10**9))
 def test_a_late_reading_is_refused_and_leaves_the_bin(rows, late):
-    current, _ = fold(rows)
+    current, _ = one_by_one(rows)
     before = repr(current)
     with pytest.raises(LateReadingError):
         add(current, (1.0,) * 4, current.number * BIN - late, 999, BIN)
@@ -96,3 +96,35 @@ def test_a_sensor_that_measured_nothing_is_missing_and_the_others_are_not():
     values = close(current).values
     assert (values[1], values[3]) == (1.0, 4.5)
     assert np.isnan([values[0], values[2]]).all()
+
+
+wild = st.lists(
+    st.tuples(
+        st.integers(-3 * BIN, 3 * BIN) | st.sampled_from([MAX_JUMP_MS, 2 * MAX_JUMP_MS]), st.tuples(*[measured] * 4)
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@given(wild, st.data())
+def test_many_at_once_are_one_after_the_other_to_the_bit(rows, data):
+    moments = np.cumsum([T0, *(step if step < MAX_JUMP_MS else 0 for step, _ in rows)])[1:]
+    moments = moments + [step if step >= MAX_JUMP_MS else 0 for step, _ in rows]
+    current, closed, refused = None, [], {}
+    for i, (moment, (_, values)) in enumerate(zip(moments.tolist(), rows, strict=True)):
+        try:
+            current, done = add(current, values, moment, 7 * i, BIN)
+            closed += [done] if done else []
+        except (LateReadingError, ClockJumpError) as error:
+            refused[i] = repr(error)
+    cuts = sorted({0, len(rows), *data.draw(st.lists(st.integers(0, len(rows)), max_size=3))})
+    opened, bins, wrong = None, [], {}
+    table = np.array([[np.nan if v is None else v for v in values] for _, values in rows])
+    for low, high in pairwise(cuts):
+        part = Columns(moments[low:high], table[low:high], 7 * np.arange(low, high))
+        opened, more, errors = fold(opened, part, BIN)
+        bins += more
+        wrong |= {low + i: repr(error) for i, error in errors.items()}
+    assert repr((opened, bins)) == repr((current, closed))
+    assert wrong == refused

@@ -7,12 +7,12 @@ import pytest
 from aggregator_stream.restore import beginning
 from aggregator_stream.state import Located, Rules
 from aggregator_stream.windows import step as window_step
-from flink_training.device import Device, FleetModel
+from flink_training.device import Device, FleetModel, Readings
 from flink_training.device import step as device_step
 from forecaster import knowledge, lockstep, weights
+from forecaster.bins import Columns
 from forecaster.lockstep import Grid, Rounds
 from forecaster.strategies import fedavg
-from schemas.events import LocalUpdate, Prediction, Reading
 from tests.unit.forecaster.series import START, TINY, random_walk
 
 CONFIG = TINY._replace(adoption_delay_ms=1_800_000)
@@ -40,17 +40,16 @@ def one_after_the_other(data):
         for d in range(DEVICES):
             if not data.present[t - 1, d]:
                 continue
-            values = [None if np.isnan(v) else float(v) for v in data.values[t - 1, d]]
-            reading = Reading(f"mote-{d:02}", at - CONFIG.bin_ms, 0, *values, dataset="test")
-            device, _ = device_step(CONFIG, devices[d], reading, 0, t, models)
+            table = Columns(np.array([at - CONFIG.bin_ms]), data.values[t - 1 : t, d].astype(float), np.array([t]))
+            device, _ = device_step(CONFIG, devices[d], Readings(f"mote-{d:02}", "test", 0, table), models)
             # On the stream the next reading closes a bin; here an empty one does, at once.
-            closer = reading._replace(event_time=at, temperature=None, humidity=None, light=None, voltage=None)
-            after, events = device_step(CONFIG, device, closer, 0, t, models)
+            closer = Columns(np.array([at]), np.full((1, 4), np.nan), np.array([t]))
+            after, outcome = device_step(CONFIG, device, Readings(f"mote-{d:02}", "test", 0, closer), models)
             devices[d] = after._replace(open_bin=None)
-            updates += [event for event in events if isinstance(event, LocalUpdate)]
-            for event in events:
-                if isinstance(event, Prediction) and event.actual is None:
-                    forecasts[t - 1, d, event.horizon_ms] = event
+            updates += outcome.updates
+            for row in np.concatenate(outcome.forecasts):
+                if not row["scored"]:
+                    forecasts[t - 1, d, int(row["horizon_ms"])] = row
         for update in updates:
             state, closed = window_step(RULES, state, Located(update, 0, offset, at - 1), frozenset())
             offset += 1
@@ -67,11 +66,10 @@ def test_the_loop_is_the_stages_one_after_the_other(seed):
     compared = 0
     for (t, d, horizon_ms), event in forecasts.items():
         h = CONFIG.horizons_ms.index(horizon_ms)
-        expected = np.array([np.nan if v is None else v for v in event.forecast])
-        np.testing.assert_allclose(found[t, d, h], expected, rtol=2e-4, atol=2e-4)
-        compared += np.isfinite(expected).sum()
+        np.testing.assert_allclose(found[t, d, h], event["forecast"], rtol=2e-4, atol=2e-4)
+        compared += np.isfinite(event["forecast"]).sum()
     assert np.isfinite(found).sum() == compared > 1000
-    assert {event.model_version for event in forecasts.values()} >= set(range(8))
+    assert {int(event["model_version"]) for event in forecasts.values()} >= set(range(8))
     assert int(fleet.version) >= len(models) >= 8
 
 

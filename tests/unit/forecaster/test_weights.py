@@ -1,6 +1,7 @@
 import json
 import struct
 
+import jax
 import numpy as np
 import pytest
 from flax.serialization import to_state_dict
@@ -9,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from forecaster.knowledge import initial
-from forecaster.weights import WeightsError, from_bytes, to_bytes
+from forecaster.knowledge import flat, initial, length
+from forecaster.weights import WeightsError, flat_to_bytes, from_bytes, to_bytes
 from tests.unit.forecaster.series import TINY
 
 FLAT = flatten_dict(to_state_dict(initial(TINY)), sep="/")
@@ -103,3 +104,10 @@ def test_damaged_bytes_are_weights_or_refused(changes, cut):
     assert {name: a.shape for name, a in flatten_dict(to_state_dict(known), sep="/").items()} == {
         n: a.shape for n, a in FLAT.items()
     }
+
+
+def test_a_flat_vector_gives_the_bytes_of_the_tree():
+    random = np.random.default_rng(4)
+    known = jax.tree.map(lambda array: random.normal(size=array.shape).astype(np.float32), initial(TINY))
+    assert flat_to_bytes(TINY, np.asarray(flat(known))) == to_bytes(known)
+    assert len(flat(known)) == length(TINY)

@@ -1,0 +1,62 @@
+"""A system of its own for a test or a benchmark: nothing of it is where a running system's things are."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from infra import ports
+from infra.services import services
+from infra.settings import ROOT, Settings
+
+START_S = 90
+
+
+class StartError(RuntimeError):
+    """A service has ended, or did not answer in time; the message quotes its log."""
+
+
+def isolated(home: Path, **changes: Any) -> Settings:
+    """Settings with their own home, cache and free ports."""
+    free: dict[str, Any] = dict(zip(ports.PORTS, ports.free(len(ports.PORTS)), strict=True))
+    return Settings(home=home, cache=home / "cache", **free, **changes)
+
+
+@contextmanager
+def serving(settings: Settings, *names: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Run some services as plain processes, without supervisor, until all answer; end them after the block.
+
+    Raises:
+        StartError: one does not come up within ``START_S`` seconds.
+    """
+    logs = settings.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in names:
+            with (logs / f"{name}.log").open("w") as log:
+                argv = [sys.executable, "-m", "infra", "launch", name]
+                environment = {**os.environ, **settings.exported()}
+                started[name] = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_S
+        for name, process in started.items():
+            while not services(settings)[name].healthy(settings):
+                text = (logs / f"{name}.log").read_text()[-2000:]
+                if process.poll() is not None:
+                    raise StartError(f"{name} ended while starting: {text}")
+                if time.monotonic() > deadline:
+                    raise StartError(f"{name} did not answer within {START_S} s: {text}")
+                time.sleep(0.3)
+        yield started
+    finally:
+        for process in reversed(started.values()):
+            process.terminate()
+        for process in reversed(started.values()):
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
