@@ -14,7 +14,7 @@ export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models tail batch replay quality test check clean install preflight
+.PHONY: help up down status logs models tail batch replay quality bench test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ replay: ## Drop the views (MongoDB, model files) and rebuild them from the topic
 quality: install ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json ENGINE=flink).
 	@$(CORE) -m benchmarks.quality --data $(or $(DATA),$(error Name a raw file: make quality DATA=file SCORE_FROM=date)) \
 	  --score-from $(or $(SCORE_FROM),$(error From when on to score: SCORE_FROM=2004-03-07)) --format $(FORMAT) --engine $(or $(ENGINE),core)
+
+bench: install ## How fast training is, beside its baselines: DATA=file (FORMAT=json).
+	@$(CORE) -m benchmarks.throughput --data $(or $(DATA),$(error Name a raw file: make bench DATA=file)) --format $(FORMAT)
 
 test: install $(BUILD)/env/core/.dev ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)

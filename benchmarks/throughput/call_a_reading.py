@@ -1,0 +1,80 @@
+"""The baseline: the plain way to do it in PyFlink, one Python call and one JAX call for each reading.
+
+The same source, the same learner, its state in Flink's keyed state; every reading is a bin of its own, so it is scored,
+learned from and forecast from. Flink's client runs this file.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import jax
+import numpy as np
+from pyflink.common import Row, Types
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext, StreamExecutionEnvironment
+from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.table import StreamTableEnvironment
+
+from flink_training.job import RECORD, sink, source
+from forecaster import online
+from forecaster.config import Config
+from schemas.codec import Codec
+from schemas.events import Prediction
+from schemas.forecasts import measurements, prediction_id
+
+NAME = "fedlog-call-a-reading"
+
+
+class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
+    """Raw records in, a forecast at the shortest horizon out."""
+
+    def __init__(self, config: Config, registry: str) -> None:
+        self.config, self.registry = config, registry
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        """Bind the state."""
+        self.codec = Codec(self.registry)
+        self.learner = runtime_context.get_state(ValueStateDescriptor("learner", Types.PICKLED_BYTE_ARRAY()))
+
+    def process_element(self, value: Row, ctx: Any) -> Iterator[Row]:
+        """One raw record of ``iot_stream``."""
+        reading = self.codec.decode("iot_stream", value[1], value[0])
+        learner = self.learner.value() or online.init(self.config)
+        values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
+        level = np.array([np.nan if v is None else v for v in values], np.float32)
+        number = np.int32(int(learner.history.newest) + 1)
+        learner, outputs = jax.device_get(online.update(self.config, learner, number, level, np.int32(0)))
+        self.learner.update(learner)
+        horizon_ms = self.config.horizons_ms[0]
+        event = Prediction(
+            prediction_id("local", reading.device_id, horizon_ms, reading.event_time),
+            *("local", reading.device_id, 0, reading.event_time, reading.event_time + horizon_ms, horizon_ms),
+            *(measurements(outputs.forecasts.combined[0]), measurements(level), None, None, None, None),
+            *(value[2], value[3], reading.dataset),
+        )
+        record = self.codec.encode(event)
+        yield Row(record.topic, record.key, record.value, dict(record.headers), record.timestamp)
+
+
+@click.command()
+@click.option("--bootstrap", required=True)
+@click.option("--registry", required=True)
+@click.option("--trainers", required=True, type=int)
+def main(bootstrap: str, registry: str, trainers: int) -> None:
+    """Build the graph and hand it to the cluster."""
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    tables = StreamTableEnvironment.create(environment)
+    tables.get_config().set("table.local-time-zone", "UTC")
+    environment.set_parallelism(1)
+    records = (
+        source(tables, "iot_stream", bootstrap, "`timestamp`")
+        .key_by(lambda row: (row[0] or b"").decode("latin-1"), key_type=Types.STRING())
+        .process(CallAReading(Config(), registry), RECORD)
+        .set_parallelism(trainers)
+    )
+    sink(tables, records, ("local_updates", "predictions", "dead_letters"), bootstrap)
+    environment.execute(NAME)
+
+
+if __name__ == "__main__":
+    main()
