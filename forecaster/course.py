@@ -106,8 +106,7 @@ def _run(
         learner = learner._replace(params=params, fleet=fleet)
         learner, out = online.update(config, learner, numbers[i], values[i], versions[i])
         labels = labels + out.examples
-        ended = (numbers[i] + 1) // config.update_bins
-        sends = (ended > slot) & (labels > 0)
+        sends, ended = online.sends(config, numbers[i], slot, labels)
         told = told.at[i].set(knowledge.flat(online.known(learner)))
         slot, labels = jnp.where(sends, ended, slot), jnp.where(sends, 0, labels)
         outputs = tuple(all_.at[i].set(one) for all_, one in zip(outputs, _joined(out), strict=True))

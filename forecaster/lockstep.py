@@ -139,8 +139,8 @@ def _joined(config: Config, rounds: Rounds, fleet: Fleet, number: jax.Array, her
 
 def _updated(config: Config, fleet: Fleet, number: jax.Array, here: jax.Array) -> Fleet:
     """The fleet after bin ``number``: who has begun a new interval, and learned, sends an update."""
-    slot = (number + 1) // config.update_bins
-    sends = here & (slot > fleet.slots) & (fleet.labels > 0)
+    sends, slot = online.sends(config, number, fleet.slots, fleet.labels)
+    sends = here & sends
     return fleet._replace(
         slots=jnp.where(sends, slot, fleet.slots),
         labels=jnp.where(sends, 0, fleet.labels),

@@ -127,6 +127,22 @@ def known(learner: Learner) -> Knowledge:
     return Knowledge(learner.params, learner.linear.weights, learner.history.climatology)
 
 
+def sends(config: Config, number: jax.Array, slot: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Whether a device sends an update after bin ``number``: an interval has passed and something was learned in it.
+
+    Args:
+        config: static.
+        number: int32, of the bin.
+        slot: int32, the update interval of the last update, counted since 1970.
+        labels: int32, labels learned from since then.
+
+    Returns:
+        That, bool, and the interval that the bin ends in.
+    """
+    ended = (number + 1) // config.update_bins
+    return (ended > slot) & (labels > 0), ended
+
+
 @partial(jax.jit, static_argnums=0)
 def update(
     config: Config, learner: Learner, number: jax.Array, values: jax.Array, version: jax.Array
