@@ -13,17 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import faust
-from faust.types import EventT, Message
-from faust.types.tuples import TP
+from faust.types import EventT
 from mode import CrashingSupervisor
 
 from aggregator_stream import history
 from aggregator_stream.restore import restore
-from aggregator_stream.state import Located, Rules
+from aggregator_stream.state import Located, Mark, Rules
 from aggregator_stream.windows import step
 from schemas.codec import Codec
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
-from schemas.wire import WATERMARK, Origin, dead_letter, iso
+from schemas.wire import WATERMARK, Origin, dead_letter, is_mark, iso
 
 logger = logging.getLogger(__name__)
 
@@ -72,11 +71,11 @@ def create(rules: Rules, bootstrap: str, registry: str, port: int, folder: Path)
     async def aggregate(stream: Any) -> None:
         nonlocal state
         async for event in stream.noack().events():
-            located = _located(codec, event)
-            if isinstance(located, DeadLetter):
-                await send(located)
+            record = _record(codec, event)
+            if isinstance(record, DeadLetter):
+                await send(record)
                 continue
-            after, models = step(rules, state, located, _read_out(app, event.message, rules.partitions))
+            after, models = step(rules, state, record)
             for model in models:
                 await send(model)
                 shares = sum(c.outcome == "accepted" for c in model.contributions)
@@ -90,30 +89,18 @@ def create(rules: Rules, bootstrap: str, registry: str, port: int, folder: Path)
     return app
 
 
-def _located(codec: Codec, event: EventT[Any]) -> Located | DeadLetter:
-    """The update in a record, or the letter for what is none."""
+def _record(codec: Codec, event: EventT[Any]) -> Located | Mark | DeadLetter:
+    """What a record says, or the letter for one that says nothing."""
     message = event.message
+    headers = dict(message.headers or ())
     try:
+        if is_mark(TOPIC, message.value) and WATERMARK in headers:
+            return Mark(message.partition, message.offset, int(headers[WATERMARK]))
         update = codec.decode(TOPIC, message.value, message.key)
         # An update from a writer without watermarks stands for itself.
-        watermark = int(dict(message.headers or ()).get(WATERMARK, update.event_time))
+        watermark = int(headers.get(WATERMARK, update.event_time))
     except ValueError as error:
         origin = Origin(TOPIC, message.partition, message.offset, message.key, int(message.timestamp * 1000))
         return dead_letter(STAGE, origin, message.value or b"", error)
     assert isinstance(update, LocalUpdate)
     return Located(update, message.partition, message.offset, watermark)
-
-
-def _read_out(app: faust.App, message: Message, partitions: int) -> frozenset[int]:
-    """Partitions of which every record has been processed."""
-    consumer = app.consumer
-    return frozenset(p for p in range(partitions) if _unread(consumer, TP(TOPIC, p), message) <= 0)
-
-
-def _unread(consumer: Any, tp: TP, message: Message) -> int:
-    """Records between what has been handed to the agent and the partition's end."""
-    end = consumer.highwater(tp) or 0
-    if tp.partition == message.partition:
-        return int(end - (message.offset + 1))
-    read = consumer._read_offset.get(tp)
-    return int(end - (0 if read is None else read + 1))

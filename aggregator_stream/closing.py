@@ -111,8 +111,8 @@ def pooled(reports: Iterable[Sequence[HorizonError]]) -> tuple[HorizonError, ...
 
 
 def _resume_offsets(state: Windows, left: Sequence[Located]) -> dict[str, int]:
-    """Where a restarted aggregator reads on: behind what is decided, before what is not."""
-    offsets = dict(state.positions)
+    """Where a restarted aggregator reads on: behind what is decided, before what is not or tells the time."""
+    offsets = dict(state.positions) | {partition: clock.offset for partition, clock in state.clocks.items()}
     for item in left:
         offsets[item.partition] = min(offsets[item.partition], item.offset)
     return {str(partition): offset for partition, offset in sorted(offsets.items())}

@@ -35,7 +35,6 @@ def restore(rules: Rules, models: Iterable[GlobalModel]) -> Windows:
         version=newest.version,
         knowledge=weights.from_bytes(rules.config, newest.weights),
         window=newest.window_end // rules.window_ms,
-        since=newest.window_end,
         sequences=sequences,
         positions={int(partition): offset for partition, offset in newest.resume_offsets.items()},
     )

@@ -19,7 +19,6 @@ class Rules(NamedTuple):
         model: name of the model.
         window_ms: length of a window, ms of event time.
         lateness_ms: how long a window waits for updates behind the watermark, ms of event time.
-        idle_ms: how far a partition without unread records may fall behind and still count, ms of event time.
         partitions: of ``local_updates``.
     """
 
@@ -28,7 +27,6 @@ class Rules(NamedTuple):
     model: str = "fleet"
     window_ms: int = 1_800_000
     lateness_ms: int = 600_000
-    idle_ms: int = 6 * 3_600_000
     partitions: int = 4
 
 
@@ -41,6 +39,21 @@ class Located(NamedTuple):
     watermark: int
 
 
+class Mark(NamedTuple):
+    """A record without an update: its writer had written all that belongs up to ``watermark``, ms."""
+
+    partition: int
+    offset: int
+    watermark: int
+
+
+class Clock(NamedTuple):
+    """The newest watermark in a partition, ms, and the offset of the first record that carried it."""
+
+    watermark: int
+    offset: int
+
+
 class Windows(NamedTuple):
     """The state of the fold.
 
@@ -49,11 +62,10 @@ class Windows(NamedTuple):
         knowledge: what it knows.
         server: the strategy's own state.
         window: index of the window that closes next, counted since 1970; ``None`` before the first update.
-        since: the earliest moment this fold knows of, ms; ``None`` before the first update.
         newest: newest event time of an update, ms; no watermark leads beyond it.
         pending: updates that no window has decided, in the order in which they were read.
         sequences: newest sequence seen of each device; what is not newer is a repetition.
-        clocks: newest watermark seen in each partition, ms.
+        clocks: of the partitions, once anything of them has been seen.
         positions: next offset to read in each partition.
     """
 
@@ -61,9 +73,8 @@ class Windows(NamedTuple):
     knowledge: Knowledge
     server: Any
     window: int | None = None
-    since: int | None = None
     newest: int = 0
     pending: tuple[Located, ...] = ()
     sequences: Mapping[str, int] = MappingProxyType({})
-    clocks: Mapping[int, int] = MappingProxyType({})
+    clocks: Mapping[int, Clock] = MappingProxyType({})
     positions: Mapping[int, int] = MappingProxyType({})

@@ -191,4 +191,5 @@ def _update(
         errors=training.tally.errors(config),
         dataset=readings.dataset,
         resets=training.tally.resets,
+        closed_at=closed.closed_at,
     )

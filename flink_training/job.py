@@ -2,7 +2,7 @@
 
 The JVM reads the records and collects each device's; Python is called once a batch. One task reads, a few train, one
 writes. So the writing task's watermark is that of the whole fleet: up to it, every reading of every partition has been
-trained on and what came of it has been written before. Updates carry it in the header ``watermark``; windows close by
+trained on and what came of it has been written before. ``local_updates`` carries it (``Marked.java``); windows close by
 it.
 
 Submitted to the cluster by ``flink_training.submit``; Flink's client runs this file.
@@ -15,7 +15,6 @@ import click
 from pyflink.common import Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
-from pyflink.table import Schema, StreamTableEnvironment
 
 from flink_training.training import BYTES, MODELS, TrainDevices
 from forecaster.config import Config
@@ -23,15 +22,8 @@ from schemas.topics import TOPICS
 from schemas.wire import WATERMARK
 
 NAME = "fedlog-training"
-IDLE = "5 s"
-"""Wall-clock time after which a partition without records counts as silent."""
-FETCH_BYTES = 65_536
-"""Of each partition in one fetch: with little at a time, a reader that catches up takes all partitions evenly."""
-FOREVER = "TO_TIMESTAMP_LTZ(4102444800000, 3)"
-"""The watermark of ``global_models``: a model is never what the readings wait for."""
 BATCH_MS = 1000
 """Between two watermarks, and so the longest that a reading waits for its batch (ms of the machine's clock)."""
-KEYED = Types.ROW([Types.STRING(), BYTES, Types.LONG()])
 RECORD = Types.ROW_NAMED(
     ["topic", "key", "value", "headers", "ts"],
     [Types.STRING(), BYTES, BYTES, Types.MAP(Types.STRING(), BYTES), Types.LONG()],
@@ -39,70 +31,29 @@ RECORD = Types.ROW_NAMED(
 """A record to be written: topic, key, value, headers, timestamp in ms."""
 
 
-def source(
-    tables: StreamTableEnvironment, topic: str, bootstrap: str, watermark: str | None, bounded: bool = False
-) -> DataStream:
-    """A topic's raw records, from its beginning: key, value, partition, offset, timestamp in ms.
+def readings(environment: StreamExecutionEnvironment, bootstrap: str, registry: str) -> DataStream:
+    """Raw records of ``iot_stream`` with their numbers read: key, packed record, timestamp in ms (``Measured.java``).
 
     Raw, because what is not Avro must become a dead letter, and Flink's own Avro format can only fail the job.
-    A partition without records for some seconds does not hold the ``watermark``, an SQL expression, up. ``bounded``
-    ends at what is there now.
     """
-    clause = f", WATERMARK FOR `timestamp` AS {watermark}" if watermark else ""
-    end = "'scan.bounded.mode' = 'latest-offset'," if bounded else ""
-    tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE `{topic}` (
-            `key` BYTES, `value` BYTES,
-            `partition` INT METADATA VIRTUAL, `offset` BIGINT METADATA VIRTUAL,
-            `timestamp` TIMESTAMP_LTZ(3) METADATA VIRTUAL
-            {clause}
-        ) WITH (
-            {end} 'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{bootstrap}',
-            'properties.group.id' = '{NAME}-{topic}', 'scan.startup.mode' = 'earliest-offset',
-            'properties.max.partition.fetch.bytes' = '{FETCH_BYTES}', 'scan.watermark.idle-timeout' = '{IDLE}',
-            'key.format' = 'raw', 'key.fields' = 'key', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY'
-        )""")
-    rows = tables.sql_query(f"""
-        SELECT `key`, `value`, `partition`, `offset`, {_ms("`timestamp`")} FROM `{topic}`""")  # noqa: S608
-    return tables.to_data_stream(rows)
+    jvm: Any = get_gateway().jvm
+    ours = jvm.dev.fedlog.flink
+    measured = ours.Measured(json.dumps(TOPICS["iot_stream"].schema), registry)
+    source = ours.Log.source(bootstrap, "iot_stream", NAME, measured, False)
+    read = environment._j_stream_execution_environment.fromSource(source, ours.Log.newest(), "iot_stream")
+    return DataStream(read)
 
 
-def _ms(moment: str) -> str:
-    """An SQL timestamp as ms since 1970; the session's time zone is UTC."""
-    return f"(1000 * UNIX_TIMESTAMP(CAST({moment} AS STRING)) + EXTRACT(MILLISECOND FROM {moment}))"
+def models(environment: StreamExecutionEnvironment, bootstrap: str, strategy: Any, bounded: bool) -> DataStream:
+    """Raw records of ``global_models``: key, value, partition, offset, timestamp in ms; ``bounded`` ends at its end."""
+    jvm: Any = get_gateway().jvm
+    ours, strategies = jvm.dev.fedlog.flink, jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
+    source = ours.Log.source(bootstrap, "global_models", NAME, ours.Raw(), bounded)
+    read = environment._j_stream_execution_environment.fromSource(source, strategies.noWatermarks(), "global_models")
+    return DataStream(read.assignTimestampsAndWatermarks(strategy))
 
 
-def sink(tables: StreamTableEnvironment, records: DataStream, topics: tuple[str, ...], bootstrap: str) -> None:
-    """Write records to the topic each names, with key, headers and timestamp.
-
-    At least once: after a restart records come again, under the same ids.
-    """
-    tables.execute_sql(f"""
-        CREATE TEMPORARY TABLE records (
-            `topic` STRING METADATA, `key` BYTES, `value` BYTES, `headers` MAP<STRING, BYTES> METADATA,
-            `timestamp` TIMESTAMP_LTZ(3) METADATA
-        ) WITH (
-            'connector' = 'kafka', 'topic' = '{";".join(topics)}', 'properties.bootstrap.servers' = '{bootstrap}',
-            'properties.acks' = 'all', 'sink.delivery-guarantee' = 'at-least-once',
-            'key.format' = 'raw', 'key.fields' = 'key', 'value.format' = 'raw', 'value.fields-include' = 'EXCEPT_KEY'
-        )""")
-    # To one writing task: PyFlink has no word for Java's DataStream.global().
-    gathered = DataStream(getattr(records._j_data_stream, "global")())
-    timed = Schema.new_builder().column_by_expression("at", "TO_TIMESTAMP_LTZ(`ts`, 3)")
-    table = tables.from_data_stream(gathered, timed.watermark("at", "SOURCE_WATERMARK()").build())
-    tables.create_temporary_view("emitted", table)
-    statements = tables.create_statement_set()
-    now = "CURRENT_WATERMARK(`at`)"
-    statements.add_insert_sql(f"""
-        INSERT INTO records SELECT `topic`, `key`, `value`,
-            CASE WHEN `topic` = 'local_updates' AND {now} IS NOT NULL
-                 THEN MAP_UNION(`headers`, MAP['{WATERMARK}', ENCODE(CAST({_ms(now)} AS STRING), 'UTF-8')])
-                 ELSE `headers` END,
-            `at` FROM emitted""")  # noqa: S608
-    statements.attach_as_datastream()
-
-
-def batches(readings: DataStream, held_by: DataStream | None, registry: str, trainers: int) -> KeyedStream:
+def batches(measured: DataStream, held_by: DataStream | None, trainers: int) -> KeyedStream:
     """Each device's records in micro-batches, keyed for Python as PyFlink would have keyed them.
 
     Where another stream holds them, none is handed on that its watermark has not reached too.
@@ -110,15 +61,12 @@ def batches(readings: DataStream, held_by: DataStream | None, registry: str, tra
     jvm: Any = get_gateway().jvm
     ours, key = jvm.dev.fedlog.flink, jvm.KeyByKeySelector
     key_type = Types.ROW([Types.STRING()]).get_java_type_info()
-    measured = readings._j_data_stream.map(
-        ours.Measured(json.dumps(TOPICS["iot_stream"].schema), registry), KEYED.get_java_type_info()
-    )
     if held_by is not None:
-        nothing = held_by._j_data_stream.flatMap(ours.WatermarkOnly(), KEYED.get_java_type_info())
-        measured = DataStream(measured).union(DataStream(nothing))._j_data_stream
-    row = Types.ROW([Types.STRING(), BYTES])
+        nothing = held_by._j_data_stream.flatMap(ours.WatermarkOnly(), measured._j_data_stream.getType())
+        measured = measured.union(DataStream(nothing))
+    row = Types.ROW([Types.STRING(), BYTES]).get_java_type_info()
     patience = 0 if held_by is not None else 2 * BATCH_MS
-    collected = measured.keyBy(key(), key_type).process(ours.MicroBatches(patience), row.get_java_type_info())
+    collected = measured._j_data_stream.keyBy(key(), key_type).process(ours.MicroBatches(patience), row)
     collected.setParallelism(trainers)
     streams: Any = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils
     keyed = streams.reinterpretAsKeyedStream(collected, key(), key_type)
@@ -134,6 +82,13 @@ def unpacked(packed: DataStream, registry: str, trainers: int) -> DataStream:
     return DataStream(records)
 
 
+def write(records: DataStream, bootstrap: str, mark_ms: int) -> None:
+    """Write ``RECORD``s, at least once; ``local_updates`` with the watermark, and a mark every ``mark_ms`` of it."""
+    jvm: Any = get_gateway().jvm
+    ours, updates = jvm.dev.fedlog.flink, TOPICS["local_updates"]
+    ours.Log.write(records._j_data_stream, bootstrap, ours.Marked(updates.name, updates.partitions, WATERMARK, mark_ms))
+
+
 @click.command()
 @click.option("--bootstrap", required=True)
 @click.option("--registry", required=True)
@@ -145,25 +100,18 @@ def main(bootstrap: str, registry: str, trainers: int, in_step: int | None, boun
     config = Config()
     environment = StreamExecutionEnvironment.get_execution_environment()
     environment.get_config().set_auto_watermark_interval(BATCH_MS if in_step is None else BATCH_MS // 10)
-    tables = StreamTableEnvironment.create(environment)
-    tables.get_config().set("table.local-time-zone", "UTC")
     environment.set_parallelism(1)
-    readings = source(tables, "iot_stream", bootstrap, "`timestamp`")
-    models = source(tables, "global_models", bootstrap, FOREVER if in_step is None else None, bounded_models)
-    if in_step is not None:
-        # PyFlink lets watermarks catch up with each other while a bundle is open. Here each must count, so none stays.
-        tables.get_config().set("python.fn-execution.bundle.size", "1")
-        strategy = get_gateway().jvm.dev.fedlog.flink.ModelsInStep.strategy(in_step, config.adoption_delay_ms)
-        models = DataStream(models._j_data_stream.assignTimestampsAndWatermarks(strategy))
+    ours: Any = get_gateway().jvm.dev.fedlog.flink
+    awaited = ours.Log.unawaited() if in_step is None else ours.ModelsInStep.strategy(in_step, config.adoption_delay_ms)
+    broadcast = models(environment, bootstrap, awaited, bounded_models)
     trained = (
-        batches(readings, None if in_step is None else models, registry, trainers)
-        .connect(models.broadcast(MODELS))
+        batches(readings(environment, bootstrap, registry), None if in_step is None else broadcast, trainers)
+        .connect(broadcast.broadcast(MODELS))
         .process(TrainDevices(config, registry, in_step is not None), BYTES)
         .name("train devices")
         .set_parallelism(trainers)
     )
-    records = unpacked(trained, registry, trainers)
-    sink(tables, records, ("local_updates", "predictions", "dead_letters"), bootstrap)
+    write(unpacked(trained, registry, trainers), bootstrap, config.bin_ms)
     environment.execute(NAME)
 
 

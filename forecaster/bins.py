@@ -33,12 +33,20 @@ class OpenBin(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """A closed bin: sensor means over ``[number * bin_ms, (number + 1) * bin_ms)``."""
+    """A closed bin: sensor means over ``[number * bin_ms, (number + 1) * bin_ms)``.
+
+    Attributes:
+        number: of bins since 1970.
+        values: one mean per sensor.
+        first_offset, last_offset: of the readings in it.
+        closed_at: event time of the reading that closed it, ms.
+    """
 
     number: int
     values: Values
     first_offset: int
     last_offset: int
+    closed_at: int
 
 
 class LateReadingError(ValueError):
@@ -80,7 +88,7 @@ def add(
         offset,
         offset,
     )
-    return opened, None if current is None else close(current)
+    return opened, None if current is None else close(current, event_time)
 
 
 def _refusal(open_number: int, event_time: int, bin_ms: int) -> LateReadingError | ClockJumpError | None:
@@ -126,12 +134,13 @@ def fold(
         counts.append(np.bincount(group[known], minlength=len(bins)).tolist())
         counts[s][0] += sum(bin_.counts[s] for bin_ in before)
     starts, ends = (np.searchsorted(group, np.arange(len(bins)), side=side).tolist() for side in ("left", "right"))
-    made = []
+    made, times = [], readings.event_times[taken]
     for i, number in enumerate(bins.tolist()):
         first = before[0].first_offset if before and i == 0 else offsets[starts[i]]
         last = offsets[ends[i] - 1] if ends[i] > starts[i] else before[0].last_offset
         made.append(OpenBin(number, tuple(s[i] for s in sums), tuple(c[i] for c in counts), first, last))
-    return made[-1], [close(bin_) for bin_ in made[:-1]], refused
+    closing = times[starts[1:]].tolist()
+    return made[-1], [close(bin_, at) for bin_, at in zip(made[:-1], closing, strict=True)], refused
 
 
 def _refused(
@@ -155,7 +164,7 @@ def _refused(
         taken = np.delete(taken, wrong)
 
 
-def close(current: OpenBin) -> Bin:
-    """The means of a bin that no further reading will enter."""
+def close(current: OpenBin, closed_at: int) -> Bin:
+    """The means of a bin that no further reading will enter, since one of a later bin has come."""
     means = tuple(s / c if c else float("nan") for s, c in zip(current.sums, current.counts, strict=True))
-    return Bin(current.number, means, current.first_offset, current.last_offset)
+    return Bin(current.number, means, current.first_offset, current.last_offset, closed_at)

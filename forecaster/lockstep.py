@@ -1,7 +1,7 @@
 """A whole fleet in one loop, without any engine: devices, windows and adoption under ``scan`` and ``vmap``.
 
-The same learner and the same rules as on Flink and in the aggregator, on a grid of bins on which nobody is ever late.
-It is what learning is judged on, and what the engines are held against.
+The same learner and the same rules as on Flink and in the aggregator, on a grid of bins. It is what learning is judged
+on, and what the engines are held against.
 """
 
 from functools import partial
@@ -37,11 +37,28 @@ class Rounds(NamedTuple):
 
     Attributes:
         window_bins: bins in an aggregation window.
+        lateness_bins: for which a window waits for its updates, no longer than a window.
         federated: whether models are adopted; otherwise every device learns alone from the common start.
     """
 
     window_bins: int = 6
+    lateness_bins: int = 2
     federated: bool = True
+
+
+class Update(NamedTuple):
+    """What a device tells the fleet: its knowledge, the labels behind it (0: nothing to tell), the bin it ends with."""
+
+    knowledge: Knowledge
+    examples: jax.Array
+    number: jax.Array
+
+
+class Window(NamedTuple):
+    """An open window: each device's newest knowledge in it, and the labels behind all that the device told in it."""
+
+    knowledge: Knowledge
+    examples: jax.Array
 
 
 class Fleet(NamedTuple):
@@ -53,8 +70,8 @@ class Fleet(NamedTuple):
         versions: each, the model it stands on.
         slots: each, the update interval of its last update, counted since 1970.
         labels: each, labels learned from since its last update.
-        updates: each, the knowledge in its last update.
-        examples: each, labels behind its updates in the open window.
+        unsent: each, what it will tell when it reports again: only a later reading closes a bin.
+        first, second: the window that closes next, and the one after it, which may be open already.
         models: the last models, newest last; every leaf [delay + 1, ...].
         version: of the newest, 0 before the first window with an update has closed.
     """
@@ -64,8 +81,9 @@ class Fleet(NamedTuple):
     versions: jax.Array
     slots: jax.Array
     labels: jax.Array
-    updates: Knowledge
-    examples: jax.Array
+    unsent: Update
+    first: Window
+    second: Window
     models: Knowledge
     version: jax.Array
 
@@ -81,6 +99,7 @@ def _run(
 ) -> tuple[Fleet, Outputs]:
     def step(fleet: Fleet, row: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Fleet, Outputs]:
         number, level, here = row
+        fleet = _delivered(rounds, fleet, number, here)
         fleet = _joined(config, rounds, fleet, number, here)
         learners, outputs = jax.vmap(partial(online.update, config), in_axes=(0, None, 0, 0))(
             fleet.learners, number, level, fleet.versions
@@ -88,7 +107,7 @@ def _run(
         outputs = _where(here, outputs, jax.tree.map(_missing, outputs))
         fleet = fleet._replace(learners=_where(here, learners, fleet.learners), labels=fleet.labels + outputs.examples)
         fleet = _updated(config, fleet, number, here)
-        ends = (number + 1) % rounds.window_bins == 0
+        ends = (number + 1 - rounds.lateness_bins) % rounds.window_bins == 0
         return jax.lax.cond(ends, _closed, lambda open_: open_, fleet), outputs
 
     numbers = first + jnp.arange(values.shape[0], dtype=jnp.int32)
@@ -105,16 +124,40 @@ def _beginning(config: Config, rounds: Rounds, devices: int) -> Fleet:
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), tree)
 
     start, zeros = knowledge.initial(config), jnp.zeros(devices, jnp.int32)
+    nothing = Window(copies(devices, start), zeros)
     return Fleet(
         learners=copies(devices, online.init(config)),
         joined=jnp.zeros(devices, bool),
         versions=zeros,
         slots=zeros,
         labels=zeros,
-        updates=copies(devices, start),
-        examples=zeros,
+        unsent=Update(copies(devices, start), zeros, zeros),
+        first=nothing,
+        second=nothing,
         models=copies(_delay(config, rounds) + 1, start),
         version=jnp.int32(0),
+    )
+
+
+def _delivered(rounds: Rounds, fleet: Fleet, number: jax.Array, here: jax.Array) -> Fleet:
+    """The fleet when its devices report in bin ``number``: what they had not told yet enters a window.
+
+    That is its own, or where that has closed in the meantime, the one that closes next.
+    """
+    closes_next = (number - rounds.lateness_bins) // rounds.window_bins
+    told = here & (fleet.unsent.examples > 0)
+    ahead = fleet.unsent.number // rounds.window_bins > closes_next
+
+    def entered(window: Window, enters: jax.Array) -> Window:
+        return Window(
+            _where(enters, fleet.unsent.knowledge, window.knowledge),
+            window.examples + jnp.where(enters, fleet.unsent.examples, 0),
+        )
+
+    return fleet._replace(
+        first=entered(fleet.first, told & ~ahead),
+        second=entered(fleet.second, told & ahead),
+        unsent=fleet.unsent._replace(examples=jnp.where(told, 0, fleet.unsent.examples)),
     )
 
 
@@ -126,7 +169,7 @@ def _joined(config: Config, rounds: Rounds, fleet: Fleet, number: jax.Array, her
     )
     if not rounds.federated:
         return fleet
-    closed = number // rounds.window_bins
+    closed = (number - rounds.lateness_bins) // rounds.window_bins
     ripe = (number + 1 - -(-config.adoption_delay_ms // config.bin_ms)) // rounds.window_bins
     age = closed - jnp.minimum(ripe, closed)
     model = jax.tree.map(lambda leaf: leaf[_delay(config, rounds) - age], fleet.models)
@@ -138,30 +181,35 @@ def _joined(config: Config, rounds: Rounds, fleet: Fleet, number: jax.Array, her
 
 
 def _updated(config: Config, fleet: Fleet, number: jax.Array, here: jax.Array) -> Fleet:
-    """The fleet after bin ``number``: who has begun a new interval, and learned, sends an update."""
+    """The fleet after bin ``number``: who has begun a new interval, and learned, has an update to send."""
     sends, slot = online.sends(config, number, fleet.slots, fleet.labels)
     sends = here & sends
     return fleet._replace(
         slots=jnp.where(sends, slot, fleet.slots),
         labels=jnp.where(sends, 0, fleet.labels),
-        updates=_where(sends, jax.vmap(online.known)(fleet.learners), fleet.updates),
-        examples=fleet.examples + jnp.where(sends, fleet.labels, 0),
+        unsent=_where(
+            sends,
+            Update(jax.vmap(online.known)(fleet.learners), fleet.labels, jnp.broadcast_to(number, sends.shape)),
+            fleet.unsent,
+        ),
     )
 
 
 def _closed(fleet: Fleet) -> Fleet:
     """The fleet after a window: the example-weighted mean of its updates; without one, the last model again."""
-    total = fleet.examples.sum()
-    shares = fleet.examples / jnp.maximum(total, 1)
+    window = fleet.first
+    total = window.examples.sum()
+    shares = window.examples / jnp.maximum(total, 1)
     models = jax.tree.map(
         lambda sent, old: jnp.concatenate(
             [old[1:], jnp.where(total > 0, jnp.tensordot(shares, sent, 1), old[-1])[None]]
         ),
-        fleet.updates,
+        window.knowledge,
         fleet.models,
     )
     begun = (fleet.version > 0) | (total > 0)
-    return fleet._replace(models=models, examples=jnp.zeros_like(fleet.examples), version=fleet.version + begun)
+    empty = fleet.second._replace(examples=jnp.zeros_like(fleet.second.examples))
+    return fleet._replace(models=models, first=fleet.second, second=empty, version=fleet.version + begun)
 
 
 def _where(condition: jax.Array, new: Any, old: Any) -> Any:

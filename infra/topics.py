@@ -14,9 +14,13 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from infra.settings import Settings
 from schemas.codec import Codec, UndecodableRecord
 from schemas.topics import TOPICS
+from schemas.wire import is_mark
 
 MOMENTS = frozenset(
-    ("event_time", "adopted_at", "window_start", "window_end", "made_at", "target_at", "origin_timestamp")
+    (
+        *("event_time", "adopted_at", "closed_at", "window_start", "window_end"),
+        *("made_at", "target_at", "origin_timestamp"),
+    )
 )
 
 
@@ -38,6 +42,8 @@ def tail(settings: Settings, topic: str, follow: bool, last: int) -> None:
         raise click.ClickException(f"no topic {topic}: there are {', '.join(TOPICS)}")
     codec = Codec(settings.registry)
     for message in _read(settings, topic, last, follow):
+        if is_mark(topic, message.value()):
+            continue
         try:
             shown = readable(codec.decode(topic, message.value()))
         except UndecodableRecord as error:

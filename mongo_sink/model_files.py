@@ -13,7 +13,7 @@ from schemas.events import GlobalModel, LocalUpdate
 from schemas.wire import iso
 
 _LENGTH = 8  # bytes of the header's length, little-endian
-_MOMENTS = ("event_time", "adopted_at", "window_start", "window_end")
+_MOMENTS = ("event_time", "adopted_at", "closed_at", "window_start", "window_end")
 LONGEST_NAME = 200  # bytes; file systems take 255
 
 

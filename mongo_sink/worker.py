@@ -18,7 +18,7 @@ from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.task import Properties, SinkRecord, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
 from schemas.codec import Codec, UndecodableRecord
-from schemas.wire import Origin
+from schemas.wire import Origin, is_mark
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25  # the longest a lone record waits for company
@@ -136,6 +136,8 @@ class Worker:
         records: list[SinkRecord] = []
         undecodable: list[Undecodable] = []
         for message in messages:
+            if is_mark(message.topic(), message.value()):
+                continue
             key, value = message.key(), message.value() or b""
             origin = Origin(message.topic(), message.partition(), message.offset(), key, message.timestamp()[1])
             try:

@@ -62,6 +62,7 @@ class LocalUpdate(NamedTuple):
     errors: tuple[HorizonError, ...]
     dataset: str
     resets: int = 0
+    closed_at: int | None = None
 
 
 class Contribution(NamedTuple):

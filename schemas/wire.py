@@ -7,7 +7,7 @@ from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, Predicti
 
 Headers = list[tuple[str, bytes]]
 WATERMARK = "watermark"
-"""Header of an update: what its writer's watermark was when it was written, ms as text."""
+"""Header in ``local_updates``: what the writer's watermark was when the record was written, ms as text."""
 
 
 class Record(NamedTuple):
@@ -18,6 +18,11 @@ class Record(NamedTuple):
     value: bytes
     headers: Headers
     timestamp: int
+
+
+def is_mark(topic: str, value: bytes | None) -> bool:
+    """Whether a record is no event but a mark of its writer's watermark, which stands in the header."""
+    return topic == "local_updates" and value is None
 
 
 class Origin(NamedTuple):

@@ -4,6 +4,7 @@ The same source, the same learner, its state in Flink's keyed state; every readi
 learned from and forecast from. Flink's client runs this file.
 """
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +14,9 @@ import numpy as np
 from pyflink.common import Row, Types
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext, StreamExecutionEnvironment
 from pyflink.datastream.state import ValueStateDescriptor
-from pyflink.table import StreamTableEnvironment
 
-from flink_training.job import RECORD, sink, source
+from flink_training.job import RECORD, readings, write
+from flink_training.packing import Batch
 from forecaster import online
 from forecaster.config import Config
 from schemas.codec import Codec
@@ -37,8 +38,9 @@ class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
         self.learner = runtime_context.get_state(ValueStateDescriptor("learner", Types.PICKLED_BYTE_ARRAY()))
 
     def process_element(self, value: Row, ctx: Any) -> Iterator[Row]:
-        """One raw record of ``iot_stream``."""
-        reading = self.codec.decode("iot_stream", value[1], value[0])
+        """One record of ``iot_stream``."""
+        batch = Batch(struct.pack("<i", 1) + value[1])
+        reading = self.codec.decode("iot_stream", batch.value(0), batch.key(0))
         learner = self.learner.value() or online.init(self.config)
         values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
         level = np.array([np.nan if v is None else v for v in values], np.float32)
@@ -50,7 +52,7 @@ class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
             prediction_id("local", reading.device_id, horizon_ms, reading.event_time),
             *("local", reading.device_id, 0, reading.event_time, reading.event_time + horizon_ms, horizon_ms),
             *(measurements(outputs.forecasts.combined[0]), measurements(level), None, None, None, None),
-            *(value[2], value[3], reading.dataset),
+            *(batch.origin(0).partition, batch.origin(0).offset, reading.dataset),
         )
         record = self.codec.encode(event)
         yield Row(record.topic, record.key, record.value, dict(record.headers), record.timestamp)
@@ -63,16 +65,14 @@ class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
 def main(bootstrap: str, registry: str, trainers: int) -> None:
     """Build the graph and hand it to the cluster."""
     environment = StreamExecutionEnvironment.get_execution_environment()
-    tables = StreamTableEnvironment.create(environment)
-    tables.get_config().set("table.local-time-zone", "UTC")
     environment.set_parallelism(1)
     records = (
-        source(tables, "iot_stream", bootstrap, "`timestamp`")
-        .key_by(lambda row: (row[0] or b"").decode("latin-1"), key_type=Types.STRING())
+        readings(environment, bootstrap, registry)
+        .key_by(lambda row: row[0], key_type=Types.STRING())
         .process(CallAReading(Config(), registry), RECORD)
         .set_parallelism(trainers)
     )
-    sink(tables, records, ("local_updates", "predictions", "dead_letters"), bootstrap)
+    write(records, bootstrap, Config().bin_ms)
     environment.execute(NAME)
 
 

@@ -14,6 +14,7 @@ from infra.settings import ROOT, Settings
 from schemas.codec import Codec
 from schemas.events import Event
 from schemas.topics import TOPICS
+from schemas.wire import is_mark
 
 
 class System(NamedTuple):
@@ -69,7 +70,8 @@ class System(NamedTuple):
     def events(self, topic: str, last: int | None = None) -> Iterator[Event]:
         codec = Codec(self.settings.registry)
         for message in self.messages(topic, last):
-            yield codec.decode(topic, message.value(), message.key())
+            if not is_mark(topic, message.value()):
+                yield codec.decode(topic, message.value(), message.key())
 
     def pid(self, service: str) -> int:
         return int(supervision.processes(self.settings)[service]["pid"])

@@ -27,6 +27,7 @@ from infra.standalone import isolated, serving
 from schemas.codec import Codec
 from schemas.events import GlobalModel, Reading
 from schemas.topics import TOPICS
+from schemas.wire import is_mark
 from tests.integration.conftest import Log
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -134,7 +135,8 @@ class Bench:
         return found
 
     def events(self, topic: str) -> list[Any]:
-        return [self.codec.decode(topic, value, key) for _, key, value in self.read(topic)]
+        found = [(key, value) for _, key, value in self.read(topic) if not is_mark(topic, value)]
+        return [self.codec.decode(topic, value, key) for key, value in found]
 
     def expected(self) -> dict[Any, Any]:
         """What the pure step makes of the log, by id; in a process of its own, with the flags of Flink's workers."""

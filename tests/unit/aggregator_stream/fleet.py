@@ -5,7 +5,7 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from aggregator_stream.state import Located, Rules
+from aggregator_stream.state import Located, Mark, Rules
 from aggregator_stream.windows import step
 from forecaster import weights
 from forecaster.knowledge import architecture, initial
@@ -51,15 +51,21 @@ def hash_of(device, sequence):
     return int(device.removeprefix("mote-")) * 1000 + sequence
 
 
-def written(rows, partitions=4):
+def written(rows, partitions=4, marks=True):
     """Updates as a writer appends them: rows of (update, watermark in minutes); a device's number gives its partition.
 
-    Returns a list of records for each partition.
+    Returns a list of records for each partition. With ``marks``, each has one wherever the watermark has entered
+    another five minutes.
     """
     log = [[] for _ in range(partitions)]
+    passed = None
     for row, watermark in rows:
+        if marks and (passed is None or watermark // 5 > passed // 5):
+            for partition, records in enumerate(log):
+                records.append(Mark(partition, len(records), int(START + watermark * MINUTE)))
+        passed = watermark
         partition = int(row.device_id.removeprefix("mote-")) % partitions
-        log[partition].append(Located(row, partition, len(log[partition]), START + watermark * MINUTE))
+        log[partition].append(Located(row, partition, len(log[partition]), int(START + watermark * MINUTE)))
     return log
 
 
@@ -73,12 +79,10 @@ def merged(log, order):
         yield from records
 
 
-def fold(state, log, sequence, rules=RULES):
-    """Fold records; return the state and the models. What lies behind the last one read of a partition is unread."""
-    models, ends = [], {p: len(records) for p, records in enumerate(log)}
-    read = dict.fromkeys(ends, 0) | dict(state.positions)
-    for located in sequence:
-        read[located.partition] = located.offset + 1
-        state, closed = step(rules, state, located, frozenset(p for p in ends if read[p] >= ends[p]))
+def fold(state, sequence, rules=RULES):
+    """Fold records; return the state and the models."""
+    models = []
+    for record in sequence:
+        state, closed = step(rules, state, record)
         models += closed
     return state, models

@@ -40,7 +40,7 @@ def means(rows):
 @given(readings)
 def test_bins_are_the_means_of_the_readings_in_them(rows):
     current, closed = one_by_one(rows)
-    bins = [*closed, close(current)]
+    bins = [*closed, close(current, 0)]
     expected = [(number, list(group)) for number, group in groupby(rows, key=lambda row: row[1] // BIN)]
     assert [b.number for b in bins] == [number for number, _ in expected]
     for b, (_, group) in zip(bins, expected, strict=True):
@@ -70,13 +70,13 @@ def test_a_reading_out_of_order_within_the_open_bin_is_taken():
     current, _ = add(None, (1.0, None, None, None), T0 + 200, 5, BIN)
     current, closed = add(current, (3.0, None, None, None), T0, 6, BIN)
     assert closed is None
-    assert close(current).values[0] == 2.0
+    assert close(current, 0).values[0] == 2.0
 
 
 def test_a_silence_of_a_lap_is_taken_and_a_longer_one_is_a_wrong_clock():
     current, _ = add(None, (1.0,) * 4, T0, 1, BIN)
     opened, closed = add(current, (2.0,) * 4, T0 + MAX_JUMP_MS + BIN - 1, 2, BIN)
-    assert closed == Bin(T0 // BIN, (1.0,) * 4, 1, 1)
+    assert closed == Bin(T0 // BIN, (1.0,) * 4, 1, 1, T0 + MAX_JUMP_MS + BIN - 1)
     assert (opened.number - closed.number) * BIN == MAX_JUMP_MS
     with pytest.raises(ClockJumpError, match=f"{MAX_JUMP_MS // BIN + 1} bins ahead"):
         add(current, (2.0,) * 4, T0 + MAX_JUMP_MS + BIN, 2, BIN)
@@ -93,7 +93,7 @@ def test_a_bin_begins_with_its_first_ms_and_ends_before_the_next(moment):
 def test_a_sensor_that_measured_nothing_is_missing_and_the_others_are_not():
     current, _ = add(None, (None, 1.0, None, 4.0), T0, 1, BIN)
     current, _ = add(current, (None, None, None, 5.0), T0, 2, BIN)
-    values = close(current).values
+    values = close(current, 0).values
     assert (values[1], values[3]) == (1.0, 4.5)
     assert np.isnan([values[0], values[2]]).all()
 

@@ -91,6 +91,7 @@ def test_moments_and_nothing_else_are_timestamps_in_ms():
     assert moments == {
         "event_time",
         "adopted_at",
+        "closed_at",
         "window_start",
         "window_end",
         "made_at",

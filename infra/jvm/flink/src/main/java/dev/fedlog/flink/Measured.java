@@ -3,12 +3,16 @@ package dev.fedlog.flink;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
-import org.apache.flink.api.common.functions.OpenContext;
-import org.apache.flink.api.common.functions.RichMapFunction;
+import org.apache.flink.api.common.serialization.DeserializationSchema;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.avro.shaded.org.apache.avro.Schema;
 import org.apache.flink.avro.shaded.org.apache.avro.generic.GenericRecord;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.formats.avro.registry.confluent.ConfluentRegistryAvroDeserializationSchema;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.types.Row;
+import org.apache.flink.util.Collector;
 
 /**
  * A raw record of {@code iot_stream} with its numbers read: key, packed record, timestamp.
@@ -16,7 +20,9 @@ import org.apache.flink.types.Row;
  * <p>This only spares Python the work. What is not a sound reading is passed on unread, and Python's codec, which has
  * the last word, says what is wrong with it. {@code flink_training/packing.py} states the layout.
  */
-public final class Measured extends RichMapFunction<Row, Row> {
+public final class Measured implements KafkaRecordDeserializationSchema<Row> {
+    static final TypeInformation<Row> TYPE = Types.ROW(Types.STRING, Types.PRIMITIVE_ARRAY(Types.BYTE), Types.LONG);
+
     private static final long serialVersionUID = 1L;
     private static final long EARLIEST = 631_152_000_000L;
     private static final long LATEST = 4_102_444_800_000L;
@@ -34,26 +40,31 @@ public final class Measured extends RichMapFunction<Row, Row> {
     }
 
     @Override
-    public void open(OpenContext context) {
+    public void open(DeserializationSchema.InitializationContext context) {
         readings = ConfluentRegistryAvroDeserializationSchema.forGeneric(new Schema.Parser().parse(schema), registry);
     }
 
     @Override
-    public Row map(Row row) {
-        byte[] key = row.getField(0) == null ? new byte[0] : (byte[]) row.getField(0);
-        byte[] value = row.getField(1) == null ? new byte[0] : (byte[]) row.getField(1);
+    public TypeInformation<Row> getProducedType() {
+        return TYPE;
+    }
+
+    @Override
+    public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Row> out) {
+        byte[] key = record.key() == null ? new byte[0] : record.key();
+        byte[] value = record.value() == null ? new byte[0] : record.value();
         GenericRecord reading = read(key, value);
         ByteBuffer packed = ByteBuffer.allocate(FIXED + key.length + value.length).order(ByteOrder.LITTLE_ENDIAN);
-        packed.putLong((Long) row.getField(3)).putLong((Long) row.getField(4));
+        packed.putLong(record.offset()).putLong(record.timestamp());
         packed.putLong(reading == null ? 0 : (Long) reading.get("event_time"));
         for (String sensor : SENSORS) {
             Object measured = reading == null ? null : reading.get(sensor);
             packed.putDouble(measured == null ? Double.NaN : (Double) measured);
         }
-        packed.putInt((Integer) row.getField(2)).putInt(reading == null ? 0 : 1);
-        packed.putInt(row.getField(0) == null ? -1 : key.length).putInt(row.getField(1) == null ? -1 : value.length);
+        packed.putInt(record.partition()).putInt(reading == null ? 0 : 1);
+        packed.putInt(record.key() == null ? -1 : key.length).putInt(record.value() == null ? -1 : value.length);
         packed.put(key).put(value);
-        return Row.of(new String(key, StandardCharsets.ISO_8859_1), packed.array(), row.getField(4));
+        out.collect(Row.of(new String(key, StandardCharsets.ISO_8859_1), packed.array(), record.timestamp()));
     }
 
     /** The timestamp in a packed record, ms. */

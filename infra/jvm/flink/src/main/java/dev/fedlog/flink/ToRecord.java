@@ -1,0 +1,24 @@
+package dev.fedlog.flink;
+
+import java.util.Map;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.flink.types.Row;
+
+/** A row of {@link Marked} as the record it describes. */
+public final class ToRecord implements KafkaRecordSerializationSchema<Row> {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(Row row, KafkaSinkContext context, Long unused) {
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
+                (String) row.getField(0),
+                (Integer) row.getField(5),
+                (Long) row.getField(4),
+                (byte[]) row.getField(1),
+                (byte[]) row.getField(2));
+        Map<String, byte[]> headers = row.getFieldAs(3);
+        headers.forEach(record.headers()::add);
+        return record;
+    }
+}
