@@ -97,8 +97,8 @@ def _record(codec: Codec, event: EventT[Any]) -> Located | Mark | DeadLetter:
         if is_mark(TOPIC, message.value) and WATERMARK in headers:
             return Mark(message.partition, message.offset, int(headers[WATERMARK]))
         update = codec.decode(TOPIC, message.value, message.key)
-        # An update from a writer without watermarks stands for itself.
-        watermark = int(headers.get(WATERMARK, update.event_time))
+        # One written before the first watermark says nothing about what else is there.
+        watermark = int(headers.get(WATERMARK, 0))
     except ValueError as error:
         origin = Origin(TOPIC, message.partition, message.offset, message.key, int(message.timestamp * 1000))
         return dead_letter(STAGE, origin, message.value or b"", error)

@@ -12,7 +12,7 @@ import json
 from typing import Any
 
 import click
-from pyflink.common import Types
+from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
@@ -36,21 +36,26 @@ def readings(environment: StreamExecutionEnvironment, bootstrap: str, registry: 
 
     Raw, because what is not Avro must become a dead letter, and Flink's own Avro format can only fail the job.
     """
-    jvm: Any = get_gateway().jvm
-    ours = jvm.dev.fedlog.flink
+    ours: Any = get_gateway().jvm.dev.fedlog.flink
     measured = ours.Measured(json.dumps(TOPICS["iot_stream"].schema), registry)
     source = ours.Log.source(bootstrap, "iot_stream", NAME, measured, False)
     read = environment._j_stream_execution_environment.fromSource(source, ours.Log.newest(), "iot_stream")
     return DataStream(read)
 
 
-def models(environment: StreamExecutionEnvironment, bootstrap: str, strategy: Any, bounded: bool) -> DataStream:
-    """Raw records of ``global_models``: key, value, partition, offset, timestamp in ms; ``bounded`` ends at its end."""
-    jvm: Any = get_gateway().jvm
-    ours, strategies = jvm.dev.fedlog.flink, jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy
+def models(
+    environment: StreamExecutionEnvironment, bootstrap: str, config: Config, in_step: int | None, bounded: bool
+) -> DataStream:
+    """Raw records of ``global_models``: key, value, partition, offset, timestamp in ms; ``bounded`` ends at its end.
+
+    Their watermark is what readings wait for, ``in_step``; otherwise they wait for nothing.
+    """
+    ours: Any = get_gateway().jvm.dev.fedlog.flink
     source = ours.Log.source(bootstrap, "global_models", NAME, ours.Raw(), bounded)
-    read = environment._j_stream_execution_environment.fromSource(source, strategies.noWatermarks(), "global_models")
-    return DataStream(read.assignTimestampsAndWatermarks(strategy))
+    read = environment._j_stream_execution_environment.fromSource(source, ours.Log.unawaited(), "global_models")
+    if in_step is not None:
+        read = read.transform("in step", read.getType(), ours.ModelsInStep(in_step, config.adoption_delay_ms))
+    return DataStream(read)
 
 
 def batches(measured: DataStream, held_by: DataStream | None, trainers: int) -> KeyedStream:
@@ -98,12 +103,15 @@ def write(records: DataStream, bootstrap: str, mark_ms: int) -> None:
 def main(bootstrap: str, registry: str, trainers: int, in_step: int | None, bounded_models: bool) -> None:
     """Build the graph and hand it to the cluster."""
     config = Config()
-    environment = StreamExecutionEnvironment.get_execution_environment()
+    options = Configuration()
+    if in_step is not None:
+        # PyFlink lets a watermark go on while what its timers made is still on the way through Python, unless each
+        # bundle ends with its first element.
+        options.set_integer("python.fn-execution.bundle.size", 1)
+    environment = StreamExecutionEnvironment.get_execution_environment(options)
     environment.get_config().set_auto_watermark_interval(BATCH_MS if in_step is None else BATCH_MS // 10)
     environment.set_parallelism(1)
-    ours: Any = get_gateway().jvm.dev.fedlog.flink
-    awaited = ours.Log.unawaited() if in_step is None else ours.ModelsInStep.strategy(in_step, config.adoption_delay_ms)
-    broadcast = models(environment, bootstrap, awaited, bounded_models)
+    broadcast = models(environment, bootstrap, config, in_step, bounded_models)
     trained = (
         batches(readings(environment, bootstrap, registry), None if in_step is None else broadcast, trainers)
         .connect(broadcast.broadcast(MODELS))

@@ -64,6 +64,8 @@ def configure(settings: Settings) -> Path:
         "python.executable": settings.python("core"),
         "python.client.executable": settings.python("core"),
         "io.tmp.dirs": str(folder / "tmp"),
+        # A task whose Python side does not end takes its TaskManager with it, which is then started again.
+        "task.cancellation.timeout": 20_000,
         "heartbeat.timeout": "20s",
         "heartbeat.interval": "5s",
     }

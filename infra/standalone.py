@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,32 @@ def isolated(home: Path, **changes: Any) -> Settings:
     return Settings(home=home, cache=home / "cache", **free, **changes)
 
 
+def launched(settings: Settings, name: str) -> subprocess.Popen[bytes]:
+    """A service as a plain process, its log in the home."""
+    log = _log(settings, name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **settings.exported()}
+    with log.open("a") as out:
+        argv = [sys.executable, "-m", "infra", "launch", name]
+        return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=out, stderr=out)
+
+
+def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask them all to end, and end those that do not."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _log(settings: Settings, name: str) -> Path:
+    return settings.home / "logs" / f"{name}.log"
+
+
 @contextmanager
 def serving(settings: Settings, *names: str) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Run some services as plain processes, without supervisor, until all answer; end them after the block.
@@ -33,19 +59,14 @@ def serving(settings: Settings, *names: str) -> Iterator[dict[str, subprocess.Po
     Raises:
         StartError: one does not come up within ``START_S`` seconds.
     """
-    logs = settings.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in names:
-            with (logs / f"{name}.log").open("w") as log:
-                argv = [sys.executable, "-m", "infra", "launch", name]
-                environment = {**os.environ, **settings.exported()}
-                started[name] = subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=log, stderr=log)
+            started[name] = launched(settings, name)
         deadline = time.monotonic() + START_S
         for name, process in started.items():
             while not services(settings)[name].healthy(settings):
-                text = (logs / f"{name}.log").read_text()[-2000:]
+                text = _log(settings, name).read_text()[-2000:]
                 if process.poll() is not None:
                     raise StartError(f"{name} ended while starting: {text}")
                 if time.monotonic() > deadline:
@@ -53,10 +74,4 @@ def serving(settings: Settings, *names: str) -> Iterator[dict[str, subprocess.Po
                 time.sleep(0.3)
         yield started
     finally:
-        for process in reversed(started.values()):
-            process.terminate()
-        for process in reversed(started.values()):
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        end(list(reversed(started.values())))

@@ -28,8 +28,8 @@ def log_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield settings
 
 
-@pytest.fixture
-def log(log_servers: Settings) -> Log:
+def emptied(log_servers: Settings) -> Log:
+    """The servers' log without any record."""
     admin = AdminClient({"bootstrap.servers": log_servers.bootstrap})
     present = [name for name in admin.list_topics(timeout=10).topics if name in TOPICS]
     for deleted in (admin.delete_topics(present) if present else {}).values():
@@ -40,6 +40,11 @@ def log(log_servers: Settings) -> Log:
         time.sleep(0.2)
     contracts.establish(log_servers)
     return Log(log_servers.bootstrap, log_servers.registry)
+
+
+@pytest.fixture
+def log(log_servers: Settings) -> Log:
+    return emptied(log_servers)
 
 
 @pytest.fixture(scope="session")
