@@ -24,12 +24,14 @@ class Grid(NamedTuple):
     Attributes:
         first: number of the first bin, counted since 1970.
         values: float32 [bins, devices, sensors], NaN where missing; °C, %RH, lux, V.
-        present: bool [bins, devices], whether the device reported in the bin at all.
+        present: bool [bins, devices], whether the device reported in the bin, and later again: it closed.
+        heard: bool [bins, devices], whether it reported, be it for the last time; where ``None``, the same.
     """
 
     first: int
     values: NDArray[np.float32]
     present: NDArray[np.bool_]
+    heard: NDArray[np.bool_] | None = None
 
 
 class Rounds(NamedTuple):
@@ -90,16 +92,18 @@ class Fleet(NamedTuple):
 
 def run(config: Config, rounds: Rounds, grid: Grid) -> tuple[Fleet, Outputs]:
     """Stream the grid through its fleet; outputs have bins and devices as first axes and are NaN where absent."""
-    return _run(config, rounds, jnp.int32(grid.first), jnp.asarray(grid.values), jnp.asarray(grid.present))
+    heard = grid.present if grid.heard is None else grid.heard
+    bins = (jnp.asarray(part) for part in (grid.values, grid.present, heard))
+    return _run(config, rounds, jnp.int32(grid.first), *bins)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(
-    config: Config, rounds: Rounds, first: jax.Array, values: jax.Array, present: jax.Array
+    config: Config, rounds: Rounds, first: jax.Array, values: jax.Array, present: jax.Array, heard: jax.Array
 ) -> tuple[Fleet, Outputs]:
-    def step(fleet: Fleet, row: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Fleet, Outputs]:
-        number, level, here = row
-        fleet = _delivered(rounds, fleet, number, here)
+    def step(fleet: Fleet, row: tuple[jax.Array, ...]) -> tuple[Fleet, Outputs]:
+        number, level, here, reports = row
+        fleet = _delivered(rounds, fleet, number, reports)
         fleet = _joined(config, rounds, fleet, number, here)
         learners, outputs = jax.vmap(partial(online.update, config), in_axes=(0, None, 0, 0))(
             fleet.learners, number, level, fleet.versions
@@ -111,7 +115,7 @@ def _run(
         return jax.lax.cond(ends, _closed, lambda open_: open_, fleet), outputs
 
     numbers = first + jnp.arange(values.shape[0], dtype=jnp.int32)
-    return jax.lax.scan(step, _beginning(config, rounds, values.shape[1]), (numbers, values, present))
+    return jax.lax.scan(step, _beginning(config, rounds, values.shape[1]), (numbers, values, present, heard))
 
 
 def _delay(config: Config, rounds: Rounds) -> int:
@@ -139,13 +143,13 @@ def _beginning(config: Config, rounds: Rounds, devices: int) -> Fleet:
     )
 
 
-def _delivered(rounds: Rounds, fleet: Fleet, number: jax.Array, here: jax.Array) -> Fleet:
+def _delivered(rounds: Rounds, fleet: Fleet, number: jax.Array, reports: jax.Array) -> Fleet:
     """The fleet when its devices report in bin ``number``: what they had not told yet enters a window.
 
     That is its own, or where that has closed in the meantime, the one that closes next.
     """
     closes_next = (number - rounds.lateness_bins) // rounds.window_bins
-    told = here & (fleet.unsent.examples > 0)
+    told = reports & (fleet.unsent.examples > 0)
     ahead = fleet.unsent.number // rounds.window_bins > closes_next
 
     def entered(window: Window, enters: jax.Array) -> Window:

@@ -38,14 +38,21 @@ def grid(config: Config, data: DataSet) -> Devices:
         np.add.at(sums, where, rows[sensor][known])
         np.add.at(counts, where, 1)
         values[:, :, s] = np.where(counts, sums / np.maximum(counts, 1), np.nan)
+    heard = present.copy()
     last = shape[0] - 1 - np.argmax(present[::-1], axis=0)
     present[last, np.arange(len(motes))] = False
     values[~present] = np.nan
-    return Devices(Grid(first, values.astype(np.float32), present), tuple(device_id(int(mote)) for mote in motes))
+    names = tuple(device_id(int(mote)) for mote in motes)
+    return Devices(Grid(first, values.astype(np.float32), present, heard), names)
 
 
 def joining(grid: Grid, devices: list[int], bin_number: int) -> Grid:
     """The same grid in which some devices report nothing before a bin."""
     present = grid.present.copy()
     present[: bin_number - grid.first, devices] = False
-    return grid._replace(present=present, values=np.where(present[:, :, None], grid.values, np.nan))
+    values = np.where(present[:, :, None], grid.values, np.nan)
+    if grid.heard is None:
+        return grid._replace(present=present, values=values)
+    heard = grid.heard.copy()
+    heard[: bin_number - grid.first, devices] = False
+    return grid._replace(present=present, values=values, heard=heard)
