@@ -43,17 +43,17 @@ batch: ## Evaluate the whole topic with the newest global model.
 replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
 	@$(INFRA) replay
 
-quality: install ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json ENGINE=flink).
+quality: install $(BUILD)/env/core/.bench ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json ENGINE=flink).
 	@$(CORE) -m benchmarks.quality --data $(or $(DATA),$(error Name a raw file: make quality DATA=file SCORE_FROM=date)) \
 	  --score-from $(or $(SCORE_FROM),$(error From when on to score: SCORE_FROM=2004-03-07)) --format $(FORMAT) --engine $(or $(ENGINE),core)
 
 bench: install ## How fast training is, beside its baselines: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.throughput --data $(or $(DATA),$(error Name a raw file: make bench DATA=file)) --format $(FORMAT)
 
-test: install $(BUILD)/env/core/.dev ## Everything the project promises, on real servers.
+test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)
 
-check: $(BUILD)/env/core/.dev ## Lint and types.
+check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .
 	@$(CORE) -m ruff format --check .
 	@$(CORE) -m mypy schemas forecaster producers flink_training aggregator_stream spark_analytics mongo_sink infra benchmarks
@@ -81,6 +81,11 @@ $(BUILD)/env/%/.installed: requirements/%.txt $(UV)
 
 $(BUILD)/env/core/.dev: requirements/dev.txt $(BUILD)/env/core/.installed
 	@echo "installing what the checks need"
+	@VIRTUAL_ENV=$(abspath $(BUILD))/env/core $(UV) pip install --require-hashes -r $<
+	@touch $@
+
+$(BUILD)/env/core/.bench: requirements/bench.txt $(BUILD)/env/core/.installed
+	@echo "installing what the benchmarks compare with"
 	@VIRTUAL_ENV=$(abspath $(BUILD))/env/core $(UV) pip install --require-hashes -r $<
 	@touch $@
 

@@ -4,15 +4,20 @@ import json
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
-from benchmarks.quality import joining, predictors
+from benchmarks.quality import anomaly_baselines, joining, predictors
+from benchmarks.quality.anomalies import Rating, alarms, bins, ratings
 from benchmarks.quality.engine import forecasts
 from benchmarks.quality.errors import Cell, Errors, absolute, table, within
-from benchmarks.quality.grids import Devices, grid
+from benchmarks.quality.faults import Readings
+from benchmarks.quality.grids import Devices, grid, readings
+from forecaster.anomalies.detector import Detection
 from forecaster.config import Config
 from producers.dataset import prepare
 
@@ -62,6 +67,44 @@ def lines(title: str, cells: Sequence[Cell]) -> list[str]:
     return [*made, ""]
 
 
+def anomalies(config: Config, stream: Readings, begin: int, seeds: int) -> list[Rating]:
+    """How the detector and its baselines do; the baselines, which are slow, with one seed."""
+    detection = Detection()
+    ours = {"detector": partial(alarms, config, detection)}
+    clean = bins(config, stream)
+    theirs = {
+        name: anomaly_baselines.judge(config, scores, clean, begin, detection.false_alarms)
+        for name, scores in (
+            ("residual", anomaly_baselines.residual),
+            ("half_space_trees", anomaly_baselines.half_space_trees),
+        )
+    }
+    return [
+        *ratings(config, ours, stream, begin, range(seeds)),
+        *ratings(config, theirs, stream, begin, range(1)),
+    ]
+
+
+def anomaly_lines(rows: Sequence[Rating]) -> list[str]:
+    """A table for people."""
+    head = f"{'detector':<18}{'faults in':<13}{'kind':<7}{'recall':>8}{'delay':>7}{'event F1':>10}{'point F1':>10}"
+    made = ["Anomalies: one fault of each kind a device and day", head + f"{'false/day':>11}{'without faults':>16}"]
+    for row in rows:
+        delay = f"{row.median_delay_minutes:.0f}" if np.isfinite(row.median_delay_minutes) else "-"
+        made.append(
+            f"{row.detector:<18}{row.faults_in:<13}{row.kind:<7}{row.recall:>8.3f}{delay:>7}{row.event_f1:>10.3f}"
+            f"{row.point_f1:>10.3f}{row.false_per_device_day:>11.2f}{row.clean_false_per_device_day:>16.2f}"
+        )
+    return [*made, ""]
+
+
+def row_of(rating: Rating) -> dict[str, Any]:
+    """As JSON beside the forecasts' rows, whose keys it has too; a delay is null where most faults were not found."""
+    named = {"predictor": f"anomalies_{rating.detector}", "sensor": rating.faults_in}
+    delay = rating.median_delay_minutes if np.isfinite(rating.median_delay_minutes) else None
+    return {**named, "horizon_minutes": None, "mae": None, **rating._asdict(), "median_delay_minutes": delay}
+
+
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, path_type=Path), help="Raw file, .txt or .gz.")
 @click.option("--score-from", required=True, help="ISO moment; forecasts whose time comes from then on count.")
@@ -69,18 +112,20 @@ def lines(title: str, cells: Sequence[Cell]) -> list[str]:
 @click.option("--seeds", default=3, show_default=True, help="Runs with other initial weights and draws.")
 @click.option("--engine", type=click.Choice(["core", "flink"]), default="core", show_default=True)
 @click.option("--joining/--no-joining", "joins", default=True, help="Whether devices without a past are looked at.")
-def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joins: bool) -> None:
+@click.option("--anomalies/--no-anomalies", "faulty", default=True, help="Whether faults are put in and looked for.")
+def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joins: bool, faulty: bool) -> None:
     """Stream a file through the learning core, or through the real job; print how far every predictor was off."""
     config = Config()
     begin = bin_of(config, score_from)
     with tempfile.TemporaryDirectory(prefix="fedlog-quality-") as cache:
-        devices = grid(config, prepare(data, data.name, Path(cache)))
+        prepared = prepare(data, data.name, Path(cache))
+        devices, stream = grid(config, prepared), readings(prepared)
     if begin >= devices.grid.first + len(devices.grid.values):
         raise click.BadParameter(f"{data} ends before {score_from}")
     if engine == "flink":
         made = {"persistence": predictors.persistence(config, devices.grid), **forecasts(config, data, devices)}
         parts = {name: [within(devices.grid, absolute(config, devices.grid, run), begin)] for name, run in made.items()}
-        seeds, joins = 1, False
+        seeds, joins, faulty = 1, False, False
     else:
         parts = all_devices(config, devices, begin, range(seeds))
     tables = {"all devices": table(config, devices.names, parts)}
@@ -91,8 +136,12 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
         for title, some in (("cold", joined), ("young", joining.young(config, joined))):
             cells = table(config, names, {name: [part] for name, part in some.items()})
             tables[title] = [cell._replace(predictor=f"{cell.predictor}_{title}") for cell in cells]
+    # What is usual must have been seen, and how often it is left.
+    faulty &= begin - devices.grid.first >= 2 * config.day
+    rated = anomalies(config, stream, begin, seeds) if faulty else []
     if format_ == "json":
-        click.echo(json.dumps([cell._asdict() for cells in tables.values() for cell in cells], indent=1))
+        rows = [cell._asdict() for cells in tables.values() for cell in cells] + [row_of(rating) for rating in rated]
+        click.echo(json.dumps(rows, indent=1))
         return
     titles = {
         "all devices": f"{data.name}, scored from {score_from}, seeds 0 to {seeds - 1}",
@@ -100,6 +149,8 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
         "young": "The same over their first six hours",
     }
     click.echo("\n".join(line for name, cells in tables.items() for line in lines(titles[name], cells)))
+    if rated:
+        click.echo("\n".join(anomaly_lines(rated)))
 
 
 if __name__ == "__main__":

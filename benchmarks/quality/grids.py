@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.quality.faults import Readings
 from forecaster.config import SENSORS, Config
 from forecaster.lockstep import Grid
 from producers.cleaning import Verdict
@@ -15,6 +16,14 @@ class Devices(NamedTuple):
 
     grid: Grid
     names: tuple[str, ...]
+
+
+def readings(data: DataSet) -> Readings:
+    """The accepted readings in order of event time, devices counted from 0."""
+    rows = data.rows[data.rows["verdict"] == Verdict.ACCEPTED]
+    _, devices = np.unique(rows["mote"], return_inverse=True)
+    values = np.stack([rows[sensor] for sensor in SENSORS], axis=1).astype(np.float64)
+    return Readings(rows["event_time"].astype(np.int64), devices, values)
 
 
 def grid(config: Config, data: DataSet) -> Devices:

@@ -1,0 +1,65 @@
+"""What the detector is held against: scores with the best threshold that there could be.
+
+It is set on the scored days themselves, before faults are put in, which favours them: the detector knows only the past.
+"""
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+from numpy.typing import NDArray
+from river.anomaly import HalfSpaceTrees
+
+from benchmarks.quality.anomalies import Fleet, Judge, episodes
+from forecaster import lockstep
+from forecaster.config import Config
+from forecaster.lockstep import Grid, Rounds
+
+TREES, HEIGHT = 25, 8
+RANGES: dict[Hashable, tuple[float, float]] = {
+    "temperature": (0.0, 50.0),
+    "humidity": (0.0, 100.0),
+    "warmer": (-5.0, 5.0),
+    "wetter": (-10.0, 10.0),
+}
+"""°C and %RH, and their changes since the bin before: the trees cut the middle of each range first."""
+
+
+def residual(config: Config, fleet: Fleet) -> NDArray[np.float32]:
+    """How far a bin is from what its device forecast half an hour before, over the usual error; [bins, devices]."""
+    values = np.where(fleet.present[:, :, None], fleet.summary.mean, np.nan).astype(np.float32)
+    _, outputs = lockstep.run(config, Rounds(), Grid(fleet.first, values, fleet.present))
+    return np.asarray(outputs.anomaly_score[:, :, 0])
+
+
+def half_space_trees(config: Config, fleet: Fleet) -> NDArray[np.float32]:
+    """Half-Space Trees of River, a forest for each device (Tan, Ting & Liu 2011); [bins, devices]."""
+    mean = np.asarray(fleet.summary.mean)
+    scores = np.full(fleet.present.shape, np.nan, np.float32)
+    for device in range(scores.shape[1]):
+        forest = HalfSpaceTrees(TREES, HEIGHT, window_size=config.day, limits=RANGES, seed=config.seed)
+        last = None
+        for at in np.flatnonzero(np.isfinite(mean[:, device, :2]).all(axis=1)).tolist():
+            temperature, humidity = mean[at, device, :2].tolist()
+            warmer, wetter = (temperature - last[0], humidity - last[1]) if last else (0.0, 0.0)
+            last = temperature, humidity
+            x = {"temperature": temperature, "humidity": humidity, "warmer": warmer, "wetter": wetter}
+            scores[at, device] = forest.score_one(x)
+            forest.learn_one(x)
+    return scores
+
+
+def judge(
+    config: Config, scores: Callable[[Config, Fleet], NDArray[np.float32]], clean: Fleet, begin: int, rate: float
+) -> Judge:
+    """An alarm where the score is above the threshold of ``rate`` false alarms of a device in a day."""
+    level = threshold(config, clean, scores(config, clean), begin, rate)
+    return lambda fleet: scores(config, fleet) > level
+
+
+def threshold(config: Config, clean: Fleet, scores: NDArray[np.float32], begin: int, false_alarms: float) -> float:
+    """The lowest score that gives no more false episodes of a device in a day, from bin ``begin`` on."""
+    scored = scores[begin - clean.first :]
+    days = len(scored) / config.day * scored.shape[1]
+    candidates = np.unique(np.nanquantile(scored, 1 - np.geomspace(1e-5, 0.1, 60)))
+    allowed = [level for level in candidates if len(episodes(scored > level)) / days <= false_alarms]
+    return float(min(allowed, default=np.inf))

@@ -1,0 +1,186 @@
+"""The detector: what it finds in a small fleet, what it leaves alone, and how often it is wrong."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks.quality import anomalies
+from forecaster.anomalies import detector, evidence, tails, usual
+from forecaster.anomalies.detector import KINDS, Detection
+from forecaster.anomalies.evidence import Summary
+from forecaster.config import Config
+from tests.unit.forecaster.series import START
+
+CONFIG, DETECTION = Config(), Detection()
+DAY = CONFIG.day
+DAYS, READINGS = 4, 6
+NOTHING = detector.nothing()
+
+
+def air(seed, days=DAYS, noise=0.02):
+    """float64 [bins, readings, 2]: °C and %RH over days; air that warms by day, its vapour nearly steady."""
+    random = np.random.default_rng(seed)
+    moments = np.arange(days * DAY * READINGS) / READINGS / DAY
+    warm = 21 + 2 * np.sin(2 * np.pi * moments) + noise * random.standard_t(3, len(moments))
+    vapour = 2.2 + 0.02 * np.sin(2 * np.pi * moments / 3)
+    magnus = evidence.BUFFERING * evidence.MAGNUS_A * warm / (warm + evidence.MAGNUS_B)
+    wet = np.exp(vapour - magnus + 2.3 + 0.001 * random.standard_t(3, len(moments)))
+    return np.stack([warm, wet], axis=1).reshape(days * DAY, READINGS, 2)
+
+
+def summaries(values):
+    """Of [bins, readings, 2], a bin missing whole or not at all; light and voltage are not measured."""
+    counts = np.isfinite(values).sum(axis=1)
+    floats = [part(values, axis=1) for part in (np.mean, np.min, np.max, np.std)]
+    wide = [np.concatenate([part, np.full_like(part, np.nan)], axis=1).astype(np.float32) for part in floats]
+    return Summary(np.concatenate([counts, 0 * counts], axis=1).astype(np.int32), *wide)
+
+
+@partial(jax.jit, static_argnums=0)
+def scanned(detection, state, numbers, bins, fleet):
+    def step(state, row):
+        number, summary = row
+        return detector.update(CONFIG, detection, state, number, summary, fleet)
+
+    return jax.lax.scan(step, state, (numbers, bins))
+
+
+def judged(values, fleet=NOTHING, numbers=None, state=None, detection=DETECTION):
+    """State after, and verdicts as NumPy arrays."""
+    numbers = START + np.arange(len(values)) if numbers is None else numbers
+    state = detector.init(CONFIG) if state is None else state
+    state, verdicts = scanned(detection, state, jnp.asarray(numbers, jnp.int32), summaries(values), fleet)
+    return state, jax.tree.map(np.asarray, verdicts)
+
+
+def spoiled(values, kind, sensor, begin):
+    """A copy with a fault that begins at a bin, and the bins that it has."""
+    values, random = values.copy(), np.random.default_rng(9)
+    size, long = (1, 2)[sensor], {"spike": 1, "drift": 24, "stuck": 24, "noise": 12}[kind]
+    part = values[begin : begin + long, :, sensor]
+    if kind == "spike":
+        part[0, 3] += 4 * size
+    elif kind == "drift":
+        part += 3 * size * np.linspace(0, 1, long * READINGS).reshape(long, READINGS)
+    elif kind == "stuck":
+        part[:] = part[0, 0]
+    else:
+        part += random.normal(0, size, part.shape)
+    return values, slice(begin, begin + long)
+
+
+@pytest.mark.parametrize("sensor", [0, 1])
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_every_kind_of_fault_is_found_and_named(kind, sensor):
+    values, bins = spoiled(air(1), kind, sensor, 3 * DAY + 100)
+    _, verdicts = judged(values)
+    named = np.bincount(verdicts.kind[bins, sensor], minlength=len(KINDS))
+    assert named[1:].argmax() + 1 == KINDS.index(kind)
+    assert verdicts.alarm[bins, sensor].sum() >= (bins.stop - bins.start) / 3
+    before = verdicts.alarm[2 * DAY : bins.start]
+    assert before.sum() <= 2
+
+
+def test_a_drift_is_over_when_the_air_is_back_where_it_was():
+    values, bins = spoiled(air(2), "drift", 0, 3 * DAY + 60)
+    _, verdicts = judged(values)
+    assert verdicts.alarm[bins.stop - 1].any()
+    assert not verdicts.alarm[bins.stop + 1 : bins.stop + 40].any()
+
+
+def test_air_that_warms_at_once_is_no_fault_and_a_sensor_that_does_is_one():
+    values = air(3)
+    at = 3 * DAY + 100
+    warm, wet = values[at, 3:, 0] + 3.0, values[at, 3:, 1]
+    steady = evidence.BUFFERING * evidence.MAGNUS_A
+    rise = steady * (warm / (warm + evidence.MAGNUS_B) - values[at, 3:, 0] / (values[at, 3:, 0] + evidence.MAGNUS_B))
+    real, broken = values.copy(), values.copy()
+    real[at, 3:, 0], real[at, 3:, 1] = warm, wet * np.exp(-rise)
+    broken[at, 3:, 0] = warm
+    assert not judged(real)[1].alarm[at].any()
+    assert judged(broken)[1].alarm[at, 0]
+
+
+def test_nothing_is_said_before_there_is_a_day_to_compare_with_and_nothing_of_light_and_voltage():
+    _, verdicts = judged(air(4))
+    assert np.isnan(verdicts.score[:DAY]).all()
+    assert not verdicts.alarm[:DAY].any()
+    assert np.isfinite(verdicts.score[3 * DAY :, :2]).all()
+    assert np.isnan(verdicts.score[:, 2:]).all()
+    assert not verdicts.alarm[:, 2:].any()
+
+
+def test_a_device_without_a_past_leans_on_the_fleet():
+    fleet = jax.tree.map(lambda *leaves: np.mean(leaves, axis=0), *[judged(air(seed))[0].own for seed in range(4)])
+    values, bins = spoiled(air(7, days=1), "spike", 0, 150)
+    _, verdicts = judged(values, fleet, START + 4 * DAY + np.arange(DAY))
+    assert verdicts.alarm[bins, 0].all()
+    assert verdicts.alarm.sum() <= 3
+
+
+@pytest.mark.parametrize("sensor", [0, 1])
+def test_a_missing_sensor_and_a_silence_are_not_alarms(sensor):
+    values = air(5)
+    values[3 * DAY + 50 : 3 * DAY + 80, :, sensor] = np.nan
+    numbers = START + np.arange(len(values))
+    numbers[3 * DAY + 120 :] += 400
+    state, verdicts = judged(values, numbers=numbers)
+    assert np.isnan(verdicts.score[3 * DAY + 50 : 3 * DAY + 80, sensor]).any()
+    assert verdicts.alarm[2 * DAY :].sum() <= 4
+    for leaf in jax.tree.leaves(state.own):
+        assert np.isfinite(leaf).all()
+
+
+def test_a_scan_is_one_update_after_the_other():
+    values, _ = spoiled(air(6, days=1), "noise", 0, 200)
+    state, verdicts = judged(values)
+    one = detector.init(CONFIG)
+    step = jax.jit(partial(detector.update, CONFIG, DETECTION))
+    bins = summaries(values)
+    for n in range(len(values)):
+        one, verdict = step(one, jnp.int32(START + n), Summary(*(part[n] for part in bins)), NOTHING)
+        np.testing.assert_array_equal(verdict.kind, verdicts.kind[n])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), one, state)
+
+
+def test_a_fleets_rate_of_false_alarms_is_near_the_setting_whatever_its_noise():
+    devices, days = 16, 10
+    rows = []
+    for seed in range(devices):
+        values = air(seed + 20, days, noise=0)
+        values[:, :, 0] += 0.02 * np.random.default_rng(seed).standard_t(5, (days * DAY, READINGS)) * (1 + seed)
+        rows.append(summaries(values))
+    bins = Summary(*(np.stack(parts, axis=1) for parts in zip(*rows, strict=True)))
+    fleet = anomalies.Fleet(START, bins, np.ones((days * DAY, devices), bool))
+    false = len(anomalies.episodes(anomalies.alarms(CONFIG, DETECTION, fleet)[3 * DAY :]))
+    assert false / devices / (days - 3) <= 2 * DETECTION.false_alarms
+
+
+def test_a_higher_setting_gives_more_alarms():
+    values = air(30, 6, noise=0.1)
+    few, many = (judged(values, detection=Detection(false_alarms=rate))[1].alarm[2 * DAY :].sum() for rate in (0.1, 20))
+    assert few < many
+
+
+def test_p_values_are_the_shares_of_a_sorted_past():
+    random = np.random.default_rng(0)
+    past = np.exp(random.normal(0.5, 0.6, 4000)).astype(np.float32)
+    own = tails.empty()
+    learn = jax.jit(lambda own, x: tails.learn(own, tails.empty(), x, jnp.zeros(8, bool), jnp.zeros(8), DAY, 1e9))
+    own = jax.lax.scan(lambda own, x: (learn(own, jnp.full(8, x)), None), own, past)[0]
+    shares = tails.survival(own, tails.empty())
+    for level in (1.0, 2.0, 4.0):
+        found = np.asarray(tails.probability(shares, jnp.full(8, level)))
+        np.testing.assert_allclose(found, (past >= level).mean(), rtol=0.1)
+
+
+def test_the_usual_size_is_the_root_mean_square_at_this_time_of_day():
+    own = usual.empty()
+    sizes = np.random.default_rng(1).exponential(1.0, (24, 7)).astype(np.float32)
+    for row in sizes:
+        own = usual.learn(CONFIG, 1e9, own, jnp.int32(3), jnp.asarray(row), jnp.full(7, jnp.inf))
+    found = usual.size(own, usual.empty(), jnp.int32(3))
+    np.testing.assert_allclose(found, np.sqrt((sizes**2).mean(axis=0)), rtol=1e-4)
