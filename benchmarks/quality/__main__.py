@@ -11,8 +11,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.quality import anomaly_baselines, joining, predictors
-from benchmarks.quality.anomalies import Rating, alarms, bins, ratings
+from benchmarks.quality import anomaly_baselines, failures, joining, predictors
+from benchmarks.quality.anomalies import Fleet, Rating, alarms, bins, ratings
 from benchmarks.quality.engine import forecasts
 from benchmarks.quality.errors import Cell, Errors, absolute, table, within
 from benchmarks.quality.faults import Readings
@@ -98,6 +98,18 @@ def anomaly_lines(rows: Sequence[Rating]) -> list[str]:
     return [*made, ""]
 
 
+def failure_lines(config: Config, fleet: Fleet, broken: Sequence[failures.Failure]) -> list[str]:
+    """What the detector says around batteries that fail, for people."""
+    warned = failures.warnings(config, fleet, alarms(config, Detection(), fleet), broken)
+    return ["Batteries that fail", *(f"{one.device}: {_around(one)}" for one in warned), ""]
+
+
+def _around(warned: failures.Warnings) -> str:
+    before = ", ".join(f"{hours:.1f}" for hours in warned.before) or "none"
+    after = "none" if np.isnan(warned.after_hours) else f"{warned.after_hours:.1f} h"
+    return f"alarms in the day before (h): {before}; first one after: {after}; in {warned.bins:.0%} of that day's bins"
+
+
 def row_of(rating: Rating) -> dict[str, Any]:
     """As JSON beside the forecasts' rows, whose keys it has too; a delay is null where most faults were not found."""
     named = {"predictor": f"anomalies_{rating.detector}", "sensor": rating.faults_in}
@@ -120,6 +132,7 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
     with tempfile.TemporaryDirectory(prefix="fedlog-quality-") as cache:
         prepared = prepare(data, data.name, Path(cache))
         devices, stream = grid(config, prepared), readings(prepared)
+        natural = failures.fleet_of(config, prepared)
     if begin >= devices.grid.first + len(devices.grid.values):
         raise click.BadParameter(f"{data} ends before {score_from}")
     if engine == "flink":
@@ -150,7 +163,7 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
     }
     click.echo("\n".join(line for name, cells in tables.items() for line in lines(titles[name], cells)))
     if rated:
-        click.echo("\n".join(anomaly_lines(rated)))
+        click.echo("\n".join(anomaly_lines(rated) + failure_lines(config, *natural)))
 
 
 if __name__ == "__main__":

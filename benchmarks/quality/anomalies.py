@@ -1,9 +1,9 @@
 """How well the detector finds faults whose place is known, and how often it cries wolf.
 
 An *episode* is a run of bins with an alarm of any sensor, over gaps of up to two bins. A fault is *found* if there is
-an alarm between its beginning and half an hour after its end; the delay is until the end of the first bin with one,
-less that bin's length. An episode that touches no fault so widened is *false*. F1 over events counts found faults and
-false episodes; F1 over points counts bins that a fault touches.
+an alarm between its beginning and half an hour after its end; the delay is until the end of the first bin with one, for
+a bin is judged when it has closed. An episode that touches no fault so widened is *false*. F1 over events counts found
+faults and false episodes; F1 over points counts bins that a fault touches.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,14 +31,19 @@ TARGETS = {
 
 
 class Rating(NamedTuple):
-    """One row: faults of a kind in some sensors, as means over seeds; minutes; false episodes of a device in a day."""
+    """One row: faults of a kind in some sensors, as means over seeds; minutes; false episodes of a device in a day.
+
+    What is not of one kind is of all: precision and F1 over events (``seeds``: of each seed), F1 over points.
+    """
 
     detector: str
     faults_in: str
     kind: str
     recall: float
     median_delay_minutes: float
+    event_precision: float
     event_f1: float
+    seeds: tuple[float, ...]
     point_f1: float
     false_per_device_day: float
     clean_false_per_device_day: float
@@ -52,13 +57,13 @@ class Fleet(NamedTuple):
     present: NDArray[np.bool_]
 
 
-def bins(config: Config, readings: Readings, like: Fleet | None = None) -> Fleet:
+def bins(config: Config, stream: Readings, like: Fleet | None = None) -> Fleet:
     """Summaries of the readings by bin and device; laid out ``like`` another fleet's, where given."""
-    numbers = readings.event_times // config.bin_ms
+    numbers = stream.event_times // config.bin_ms
     first = int(numbers.min()) if like is None else like.first
-    shape = (int(numbers.max()) - first + 1, int(readings.devices.max()) + 1) if like is None else like.present.shape
-    place = (numbers - first) * shape[1] + readings.devices
-    parts = [_summary(place, readings.values[:, s], shape[0] * shape[1]) for s in range(len(SENSORS))]
+    shape = (int(numbers.max()) - first + 1, int(stream.devices.max()) + 1) if like is None else like.present.shape
+    place = (numbers - first) * shape[1] + stream.devices
+    parts = [_summary(place, stream.values[:, s], shape[0] * shape[1]) for s in range(len(SENSORS))]
     columns = (np.stack(part, axis=-1).reshape(*shape, len(SENSORS)) for part in zip(*parts, strict=True))
     counts, *floats = columns
     summary = Summary(counts.astype(np.int32), *(part.astype(np.float32) for part in floats))  # type: ignore[arg-type]
@@ -125,9 +130,10 @@ def episodes(alarm: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
 
 
 class Score(NamedTuple):
-    """Of one run: delays of each kind in minutes, NaN where not found; F1 over events and points; false episodes."""
+    """Of one run: delays of each kind in minutes, NaN where not found; events, points; false episodes."""
 
     delays: dict[str, NDArray[np.float64]]
+    event_precision: float
     event_f1: float
     point_f1: float
     false: int
@@ -144,14 +150,15 @@ def score(config: Config, fleet: Fleet, alarm: NDArray[np.bool_], faults: Sequen
         truth[low:high, fault.device] = True
         false -= {e for e in found if e[0] == fault.device and e[1] < high + GRACE_BINS and e[2] >= low}
         hits = np.flatnonzero(alarm[low : high + GRACE_BINS, fault.device])
-        late = (low + hits[0] + fleet.first) * config.bin_ms - fault.begin if len(hits) else np.nan
-        delays[fault.kind].append(max(late, 0) / 60_000)
+        late = (low + hits[0] + fleet.first + 1) * config.bin_ms - fault.begin if len(hits) else np.nan
+        delays[fault.kind].append(late / 60_000)
     hit = sum(np.isfinite(part).sum() for part in delays.values())
     points = (alarm & truth & fleet.present).sum()
     return Score(
         {kind: np.array(part) for kind, part in delays.items()},
-        float(2 * hit / (hit + len(false) + len(faults))),
-        float(2 * points / (alarm.sum() + (truth & fleet.present).sum())),
+        float(hit / max(hit + len(false), 1)),
+        float(2 * hit / max(hit + len(false) + len(faults), 1)),
+        float(2 * points / max(alarm.sum() + (truth & fleet.present).sum(), 1)),
         len(false),
     )
 
@@ -161,17 +168,17 @@ Judge = Callable[[Fleet], NDArray[np.bool_]]
 
 
 def ratings(
-    config: Config, judges: Mapping[str, Judge], readings: Readings, begin: int, seeds: Sequence[int]
+    config: Config, judges: Mapping[str, Judge], stream: Readings, begin: int, seeds: Sequence[int]
 ) -> list[Rating]:
     """The table, scored from bin ``begin`` on; those bins are learned from as all others are."""
-    clean = bins(config, readings)
+    clean = bins(config, stream)
     days = (clean.first + len(clean.present) - begin) / config.day * clean.present.shape[1]
     calm = {name: score(config, clean, judge(clean), [], begin).false / days for name, judge in judges.items()}
     made = []
     for target, sensors in TARGETS.items():
         runs: dict[str, list[Score]] = {name: [] for name in judges}
         for seed in seeds:
-            spoiled, faults = injected(readings, sensors, begin * config.bin_ms, seed)
+            spoiled, faults = injected(stream, sensors, begin * config.bin_ms, seed)
             fleet = bins(config, spoiled, clean)
             for name, judge in judges.items():
                 runs[name].append(score(config, fleet, judge(fleet), faults, begin))
@@ -183,7 +190,9 @@ def ratings(
 def _rating(name: str, target: str, kind: str, runs: Sequence[Score], days: float, calm: float) -> Rating:
     delays = np.concatenate([run.delays[kind] for run in runs])
     found = np.isfinite(delays)
-    means = (np.mean([getattr(run, part) for run in runs]) for part in ("event_f1", "point_f1", "false"))
-    event_f1, point_f1, false = (float(mean) for mean in means)
+    parts = ("event_precision", "event_f1", "point_f1", "false")
+    precision, event_f1, point_f1, false = (float(np.mean([getattr(run, part) for run in runs])) for part in parts)
     late = float(np.median(np.where(found, delays, np.inf)))
-    return Rating(name, target, kind, float(found.mean()), late, event_f1, point_f1, false / days, calm)
+    seeds = tuple(run.event_f1 for run in runs)
+    recall = float(found.mean())
+    return Rating(name, target, kind, recall, late, precision, event_f1, seeds, point_f1, false / days, calm)

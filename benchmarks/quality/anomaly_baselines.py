@@ -1,6 +1,6 @@
-"""What the detector is held against: scores with the best threshold that there could be.
+"""What the detector is held against: scores with a threshold that comes from the last day before the scored ones.
 
-It is set on the scored days themselves, before faults are put in, which favours them: the detector knows only the past.
+That day has no faults; the detector too knows only the past. Earlier days are left out: there the scores still warm up.
 """
 
 from collections.abc import Callable, Hashable
@@ -57,9 +57,11 @@ def judge(
 
 
 def threshold(config: Config, clean: Fleet, scores: NDArray[np.float32], begin: int, false_alarms: float) -> float:
-    """The lowest score that gives no more false episodes of a device in a day, from bin ``begin`` on."""
-    scored = scores[begin - clean.first :]
-    days = len(scored) / config.day * scored.shape[1]
-    candidates = np.unique(np.nanquantile(scored, 1 - np.geomspace(1e-5, 0.1, 60)))
-    allowed = [level for level in candidates if len(episodes(scored > level)) / days <= false_alarms]
+    """The lowest score that gives no more false episodes of a device in a day, over the day before bin ``begin``."""
+    end = begin - clean.first
+    past = scores[max(end - config.day, 0) : end]
+    days = len(past) / config.day * past.shape[1]
+    # The largest of the past is among them, above which nothing was.
+    candidates = np.unique(np.nanquantile(past, 1 - np.append(np.geomspace(1e-5, 0.1, 60), 0)))
+    allowed = [level for level in candidates if len(episodes(past > level)) / days <= false_alarms]
     return float(min(allowed, default=np.inf))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.anomalies import Fleet, bins, episodes, score
+from benchmarks.quality.anomaly_baselines import threshold
 from benchmarks.quality.faults import DAY_MS, KINDS, MINUTES, Fault, Readings, injected
 from forecaster.config import Config
 
@@ -90,13 +91,32 @@ def test_alarms_are_counted_as_episodes_found_faults_and_points():
     ]
     found = score(CONFIG, fleet, alarm, faults, first)
     assert {kind: list(part) for kind, part in found.delays.items() if kind != "noise"} == {
-        "drift": [10],
-        "stuck": [45],
-        "spike": [0],
+        "drift": [15],
+        "stuck": [50],
+        "spike": [pytest.approx(4 + 59 / 60)],
     }
     assert np.isnan(found.delays["noise"]).all()
     assert found.false == 1
+    assert found.event_precision == pytest.approx(3 / (3 + 1))
     assert found.event_f1 == pytest.approx(2 * 3 / (3 + 1 + 4))
     assert found.point_f1 == pytest.approx(2 * 3 / (6 + 4 + 4 + 20 + 1))
     later = score(CONFIG, fleet, alarm, [], first + 35)
     assert later.false == 1
+
+
+def test_nothing_to_find_and_nothing_cried_is_a_score():
+    fleet = Fleet(0, None, np.ones((9, 1), bool))
+    found = score(CONFIG, fleet, np.zeros((9, 1), bool), [], 0)
+    assert (found.event_precision, found.event_f1, found.point_f1, found.false) == (0, 0, 0, 0)
+
+
+def test_a_baselines_threshold_knows_only_the_day_before():
+    random = np.random.default_rng(0)
+    fleet = Fleet(0, None, np.ones((3 * CONFIG.day, 4), bool))
+    scores = random.random(fleet.present.shape).astype(np.float32)
+    level = threshold(CONFIG, fleet, scores, 2 * CONFIG.day, 0.5)
+    other = scores.copy()
+    other[2 * CONFIG.day :] += 100
+    other[: CONFIG.day] += 100
+    assert threshold(CONFIG, fleet, other, 2 * CONFIG.day, 0.5) == level
+    assert len(episodes(scores[CONFIG.day : 2 * CONFIG.day] > level)) <= 0.5 * 4
