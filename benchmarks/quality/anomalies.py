@@ -20,6 +20,7 @@ from forecaster.anomalies import detector
 from forecaster.anomalies.detector import Detection, Shared
 from forecaster.anomalies.evidence import Summary
 from forecaster.config import SENSORS, Config
+from forecaster.lockstep import Rounds
 
 GRACE_BINS = 6
 GAP_BINS = 2
@@ -90,7 +91,7 @@ def alarms(config: Config, detection: Detection, fleet: Fleet) -> NDArray[np.boo
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _alarms(config: Config, detection: Detection, first: jax.Array, summary: Summary, present: jax.Array) -> jax.Array:
-    window, late = config.half_hour, 2
+    window, late = Rounds().window_bins, Rounds().lateness_bins
     delay = -(-config.adoption_delay_ms // config.bin_ms)
     kept = delay // window + 2
 
