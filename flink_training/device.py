@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_training.forecasts import Forecasts, columns
-from flink_training.tally import Tally
+from flink_training.tally import Scored, Tally, scored
 from forecaster import adoption, bins, course, online, weights
 from forecaster.bins import Bin, ClockJumpError, Columns, LateReadingError, OpenBin
 from forecaster.config import Config
-from forecaster.course import Bins, Course
+from forecaster.course import Bins
 from forecaster.knowledge import Knowledge, architecture
 from forecaster.online import Learner
 from schemas.events import LocalUpdate
@@ -99,7 +99,7 @@ def step(
         if training is None:
             fleet = models[int(versions[0])].knowledge if versions[0] else None
             training = _beginning(config, closed[0], fleet, int(versions[0]))
-        n = _together(training.version, versions)
+        n = _together(config, training.version, closed, versions)
         training, updates, made = _learned(config, training, closed[:n], versions[:n], readings, models)
         outcome.updates.extend(updates)
         outcome.forecasts.append(made)
@@ -114,11 +114,14 @@ def _beginning(config: Config, first: Bin, fleet: Knowledge | None, version: int
     return Training(online.init(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
 
 
-def _together(version: int, versions: NDArray[np.int64]) -> int:
+def _together(config: Config, version: int, closed: list[Bin], versions: NDArray[np.int64]) -> int:
     """How many of the next bins one call takes."""
     changes = np.flatnonzero(np.diff(versions, prepend=version))
-    allowed = changes[course.MODELS] if len(changes) > course.MODELS else len(versions)
-    return int(min(allowed, course.BINS))
+    intervals = np.array([(bin_.number + 1) // config.update_bins for bin_ in closed[: course.BINS]], np.int64)
+    # With the first bin's own interval, which it may end.
+    updates = np.flatnonzero(np.diff(intervals, prepend=intervals[0] - 1))
+    limits = [(changes, course.MODELS), (updates, course.UPDATES)]
+    return min(len(intervals), *(int(at[most]) for at, most in limits if len(at) > most), course.BINS)
 
 
 def _learned(
@@ -142,16 +145,16 @@ def _learned(
     adopted = [models[version].knowledge for version in versions[changes].tolist()]
     went = course.run(config, training.learner, training.slot, training.tally.labels, taken, adopted)
     moments = {int(versions[i]): (closed[i].number + 1) * config.bin_ms for i in changes.tolist()}
-    updates, begin = [], 0
-    for end in (np.flatnonzero(went.sent) + 1).tolist():
-        training = _covering(training, went, closed, begin, end)
+    updates, begin, bins_scored = [], 0, scored(went.outputs)
+    for told, end in zip(went.told, (np.flatnonzero(went.sent) + 1).tolist(), strict=True):
+        training = _covering(training, bins_scored, closed, begin, end)
         version = int(versions[end - 1])
         adopted_at = moments.get(version, training.adopted_at)
         training = training._replace(sequence=training.sequence + 1, version=version, adopted_at=adopted_at)
-        updates.append(_update(config, training, closed[end - 1], readings, went.told[end - 1]))
+        updates.append(_update(config, training, closed[end - 1], readings, told))
         training = training._replace(tally=Tally.empty(config), first_offset=-1)
         begin = end
-    training = _covering(training, went, closed, begin, len(closed))
+    training = _covering(training, bins_scored, closed, begin, len(closed))
     version = int(versions[-1])
     training = training._replace(
         learner=went.learner, slot=went.slot, version=version, adopted_at=moments.get(version, training.adopted_at)
@@ -160,12 +163,12 @@ def _learned(
     return training, updates, columns(config, taken, offsets, went.outputs)
 
 
-def _covering(training: Training, went: Course, closed: list[Bin], begin: int, end: int) -> Training:
+def _covering(training: Training, bins_scored: Scored, closed: list[Bin], begin: int, end: int) -> Training:
     """With bins ``begin`` to ``end`` behind the next update."""
     if begin == end:
         return training
     first = closed[begin].first_offset if training.first_offset < 0 else training.first_offset
-    return training._replace(tally=training.tally.add(went.outputs, begin, end), first_offset=first)
+    return training._replace(tally=training.tally.add(bins_scored, begin, end), first_offset=first)
 
 
 def _update(

@@ -10,6 +10,28 @@ from forecaster.online import Outputs
 from schemas.events import SENSORS, HorizonError
 
 
+class Scored(NamedTuple):
+    """What bins brought, first axis [n]: absolute errors in the sensor's unit, 0 where none is ``known``; labels."""
+
+    error: NDArray[np.float64]
+    persistence: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    labels: NDArray[np.int64]
+    resets: NDArray[np.int64]
+
+
+def scored(outputs: Outputs) -> Scored:
+    """Of all bins of ``outputs`` at once."""
+    level = np.asarray(outputs.level, np.float64)[:, None, :]
+    error = np.abs(np.asarray(outputs.scored, np.float64) - level)
+    persistence = np.abs(np.asarray(outputs.scored_level, np.float64) - level)
+    known = np.isfinite(error) & np.isfinite(persistence)
+    error, persistence = np.where(known, error, 0), np.where(known, persistence, 0)
+    return Scored(
+        error, persistence, known, np.asarray(outputs.examples, np.int64), np.asarray(outputs.reset, np.int64)
+    )
+
+
 class Tally(NamedTuple):
     """Sums since the last update.
 
@@ -31,30 +53,28 @@ class Tally(NamedTuple):
         """Nothing scored yet."""
         return cls(np.zeros(config.outputs), np.zeros(config.outputs), np.zeros(config.outputs, np.int64))
 
-    def add(self, outputs: Outputs, begin: int, end: int) -> "Tally":
-        """Count what bins ``begin`` to ``end`` of ``outputs`` brought; however they are divided, to the same bits."""
-        level = np.asarray(outputs.level[begin:end], np.float64)[:, None, :]
-        error = np.abs(np.asarray(outputs.scored[begin:end], np.float64) - level)
-        persistence = np.abs(np.asarray(outputs.scored_level[begin:end], np.float64) - level)
-        known = np.isfinite(error) & np.isfinite(persistence)
+    def add(self, bins: Scored, begin: int, end: int) -> "Tally":
+        """Count bins ``begin`` to ``end``, one after the other: however they are divided, to the same bits."""
+        error, persistence = self.error, self.persistence
+        for i in range(begin, end):
+            error, persistence = error + bins.error[i], persistence + bins.persistence[i]
         return Tally(
-            _running(self.error, np.where(known, error, 0)),
-            _running(self.persistence, np.where(known, persistence, 0)),
-            self.scored + known.sum(axis=0),
-            self.labels + int(outputs.examples[begin:end].sum()),
-            self.resets + int(outputs.reset[begin:end].sum()),
+            error,
+            persistence,
+            self.scored + bins.known[begin:end].sum(axis=0),
+            self.labels + int(bins.labels[begin:end].sum()),
+            self.resets + int(bins.resets[begin:end].sum()),
         )
 
     def errors(self, config: Config) -> tuple[HorizonError, ...]:
         """The means, for each horizon and sensor that was scored at all."""
-        return tuple(
-            HorizonError(sensor, horizon_ms, int(n), float(self.error[h, s] / n), float(self.persistence[h, s] / n))
-            for h, horizon_ms in enumerate(config.horizons_ms)
-            for s, sensor in enumerate(SENSORS)
-            if (n := self.scored[h, s])
+        counts = np.maximum(self.scored, 1)
+        table = zip(
+            *(part.tolist() for part in (self.scored, self.error / counts, self.persistence / counts)), strict=True
         )
-
-
-def _running(sums: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
-    """One row after the other: numpy's own sum may pair them up."""
-    return np.add.accumulate(np.concatenate([sums[None], more]))[-1]
+        return tuple(
+            HorizonError(sensor, horizon_ms, n, mae, persistence_mae)
+            for horizon_ms, row in zip(config.horizons_ms, table, strict=True)
+            for sensor, n, mae, persistence_mae in zip(SENSORS, *row, strict=True)
+            if n
+        )

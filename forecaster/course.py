@@ -13,8 +13,10 @@ from forecaster.config import SENSORS, Config
 from forecaster.knowledge import Knowledge
 from forecaster.online import Learner, Outputs
 
-BINS = 64
+BINS = 128
 """Taken by one call; fewer are no slower, the loop ends with the last."""
+UPDATES = BINS // 2 + 1
+"""That can be sent within one call."""
 MODELS = 4
 """That can be adopted within one call."""
 
@@ -44,7 +46,7 @@ class Course(NamedTuple):
         labels: learned from since then.
         outputs: of every bin, first axis [n].
         sent: bool [n], whether the device sends an update after the bin.
-        told: float32 [n, knowledge.length], what it then tells, flat; meaningless where it does not.
+        told: float32 [updates, knowledge.length], what each of them tells, flat.
     """
 
     learner: Learner
@@ -56,7 +58,10 @@ class Course(NamedTuple):
 
 
 def run(config: Config, learner: Learner, slot: int, labels: int, bins: Bins, models: list[Knowledge]) -> Course:
-    """Take ``bins``, at most ``BINS``, with the ``models``, at most ``MODELS``, adopted on the way."""
+    """Take ``bins``, with the ``models`` adopted on the way.
+
+    At most ``BINS``, ``MODELS``, and bins that end in so many update intervals that they bring ``UPDATES``.
+    """
     n = len(bins.numbers)
     padded = [np.resize(part, (BINS, *part.shape[1:])) for part in bins]
     known = [*models, *[knowledge.initial(config)] * (MODELS - len(models))]
@@ -76,7 +81,7 @@ def run(config: Config, learner: Learner, slot: int, labels: int, bins: Bins, mo
         int(counts[1]),
         _parted(_outputs(config), outputs, n),
         sent[:n],
-        told[:n],
+        told[: int(sent.sum())],
     )
 
 
@@ -92,6 +97,8 @@ def _run(
     start = _parted(_learner(config), state)
     known = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, knowledge.initial(config)))
     numbers, versions, adopts = numbers
+    drawn = jax.vmap(partial(online.draws, config))(numbers)
+    drawn = jax.vmap(partial(online.draws, config))(numbers)
     outputs = tuple(jnp.zeros((BINS, size), kind) for size, kind in _sizes(_outputs(config)))
 
     def body(i: jax.Array, carry: Any) -> Any:
@@ -104,15 +111,16 @@ def _run(
             (learner.params, learner.fleet),
         )
         learner = learner._replace(params=params, fleet=fleet)
-        learner, out = online.update(config, learner, numbers[i], values[i], versions[i])
+        learner, out = online.update(config, learner, numbers[i], values[i], versions[i], drawn[i])
         labels = labels + out.examples
         sends, ended = online.sends(config, numbers[i], slot, labels)
-        told = told.at[i].set(knowledge.flat(online.known(learner)))
+        # Written after every bin, and over again until there is an update: cheaper than to ask whether there is.
+        told = told.at[sent.sum()].set(knowledge.flat(online.known(learner)))
         slot, labels = jnp.where(sends, ended, slot), jnp.where(sends, 0, labels)
         outputs = tuple(all_.at[i].set(one) for all_, one in zip(outputs, _joined(out), strict=True))
         return learner, slot, labels, outputs, sent.at[i].set(sends), told
 
-    told = jnp.zeros((BINS, knowledge.length(config)))
+    told = jnp.zeros((UPDATES, knowledge.length(config)))
     carry = (start, counts[0], counts[1], outputs, jnp.zeros(BINS, bool), told)
     learner, slot, labels, outputs, sent, told = jax.lax.fori_loop(0, counts[2], body, carry)
     return _joined(learner), jnp.stack([slot, labels]), outputs, sent, told
@@ -134,7 +142,7 @@ def _outputs(config: Config) -> Outputs:
 
 
 def _integral(leaf: Any) -> bool:
-    return not np.issubdtype(leaf.dtype, np.floating)
+    return bool(leaf.dtype.kind != "f")
 
 
 def _sizes(tree: Any) -> list[tuple[int, Any]]:
@@ -162,5 +170,5 @@ def _parted(shapes: Any, numbers: tuple[Any, Any], rows: int | None = None) -> A
         source, kind = (numbers[1], 1) if _integral(leaf) else (numbers[0], 0)
         low, places[kind] = places[kind], places[kind] + leaf.size
         part = source[low : low + leaf.size] if rows is None else source[:rows, low : low + leaf.size]
-        made.append(part.reshape(leaf.shape if rows is None else (rows, *leaf.shape)).astype(leaf.dtype))
+        made.append(part.reshape(leaf.shape if rows is None else (rows, *leaf.shape)).astype(leaf.dtype, copy=False))
     return jax.tree.unflatten(structure, made)

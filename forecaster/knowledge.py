@@ -91,6 +91,7 @@ def length(config: Config) -> int:
     return sum(array.size for array in named(initial(config)).values())
 
 
+@lru_cache(maxsize=8)
 def architecture(config: Config) -> str:
     """Fingerprint of what must be equal for two devices' knowledge to be averaged."""
     horizons, sensors = config.outputs

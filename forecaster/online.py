@@ -143,9 +143,20 @@ def sends(config: Config, number: jax.Array, slot: jax.Array, labels: jax.Array)
     return (ended > slot) & (labels > 0), ended
 
 
+def draws(config: Config, number: jax.Array) -> jax.Array:
+    """The random numbers of bin ``number``, int32 [replays], from 0: which past examples are replayed at it."""
+    key = jax.random.fold_in(jax.random.key(config.seed), number)
+    return jax.random.randint(key, (config.replays,), 0, jnp.iinfo(jnp.int32).max)
+
+
 @partial(jax.jit, static_argnums=0)
 def update(
-    config: Config, learner: Learner, number: jax.Array, values: jax.Array, version: jax.Array
+    config: Config,
+    learner: Learner,
+    number: jax.Array,
+    values: jax.Array,
+    version: jax.Array,
+    drawn: jax.Array | None = None,
 ) -> tuple[Learner, Outputs]:
     """Take one closed bin: score what was forecast for it, learn from it, forecast from it.
 
@@ -155,7 +166,9 @@ def update(
         number: int32 [], of the bin, counted since 1970; later than the one before.
         values: float32 [sensors], NaN where missing; °C, %RH, lux, V.
         version: int32 [], the global model the device stands on.
+        drawn: ``draws(config, number)``, where they have been made already.
     """
+    drawn = draws(config, number) if drawn is None else drawn
     horizons = jnp.asarray(config.horizons)
     gap = features.gap(learner.history, number, config.span)
     pending = Pending(*(features.shift(ring, gap) for ring in learner.pending))
@@ -168,7 +181,7 @@ def update(
     # One example per horizon whose label this bin is, each with that horizon's target only.
     inputs = jnp.nan_to_num(pending.features[horizons])
     labels = (values - scored_level) / jnp.asarray(SCALES)
-    params, optimizer_state = _learn(config, learner, number, inputs, labels)
+    params, optimizer_state = _learn(config, learner, inputs, labels, *_recall(config, learner.memory, drawn))
     straight = linear.learn(config, learner.linear, inputs, labels)
     diverged = ~(optax.tree.norm((params, straight.weights)) < config.norm_limit)
     params, optimizer_state, straight = jax.tree.map(
@@ -197,23 +210,28 @@ def update(
     return Learner(params, optimizer_state, straight, learner.fleet, history, after, memory, usual), outputs
 
 
+def _recall(config: Config, memory: Memory, drawn: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Features and targets of the examples that are ``drawn``."""
+    places = drawn % jnp.clip(memory.stored, 1, config.memory)
+    return memory.features[places], memory.targets[places]
+
+
 def _learn(
-    config: Config, learner: Learner, number: jax.Array, inputs: jax.Array, labels: jax.Array
+    config: Config,
+    learner: Learner,
+    inputs: jax.Array,
+    labels: jax.Array,
+    replayed: jax.Array,
+    replayed_targets: jax.Array,
 ) -> tuple[Params, Any]:
     """One step on the Huber loss (Huber 1964) over new labels and replayed ones.
 
     No label, no step: replays go with new examples, or a device that sends nothing would drill its past.
     """
-    memory, fresh = learner.memory, jnp.isfinite(labels).any()
+    fresh = jnp.isfinite(labels).any()
     own = jnp.eye(len(config.horizons), dtype=bool)[:, :, None]
-    drawn = jax.random.randint(
-        jax.random.fold_in(jax.random.key(config.seed), number),
-        (config.replays,),
-        0,
-        jnp.clip(memory.stored, 1, config.memory),
-    )
-    vectors = jnp.concatenate([inputs, memory.features[drawn]])
-    targets = jnp.concatenate([jnp.where(own, labels[:, None, :], jnp.nan), memory.targets[drawn]])
+    vectors = jnp.concatenate([inputs, replayed])
+    targets = jnp.concatenate([jnp.where(own, labels[:, None, :], jnp.nan), replayed_targets])
     wanted = jnp.isfinite(targets)
 
     def loss(params: Params) -> jax.Array:
@@ -234,7 +252,7 @@ def _remember(config: Config, memory: Memory, pending: Pending, history: History
     targets = (history.values[ages] - pending.levels[longest]) / jnp.asarray(SCALES)
     labelled = jnp.isfinite(targets).any()
     slot = memory.stored % config.memory
-    # Only the slot is chosen, not the ring: a loop then writes it in place.
+    # Only the slot is chosen, not the ring, all of which would be written.
     return Memory(
         memory.features.at[slot].set(jnp.where(labelled, pending.features[longest], memory.features[slot])),
         memory.targets.at[slot].set(jnp.where(labelled, targets, memory.targets[slot])),

@@ -1,6 +1,7 @@
 """A Flink session cluster on loopback, from the jars inside the apache-flink package."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -56,6 +57,8 @@ def configure(settings: Settings) -> Path:
         "execution.checkpointing.mode": "AT_LEAST_ONCE",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.num-retained": 2,
+        # No operator changes what it is given, so the next in a chain need not have a copy.
+        "pipeline.object-reuse": True,
         "restart-strategy.type": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": 2147483647,
         "restart-strategy.fixed-delay.delay": "2s",
@@ -97,7 +100,13 @@ def folder_of(settings: Settings) -> list[str]:
     return ["--configDir", str(settings.home / "flink" / "conf")]
 
 
-def jvm(settings: Settings, heap: str, main: str, *arguments: str) -> list[str]:
+QUICK = ("-XX:TieredStopAtLevel=1",)
+"""For a process that starts often or does little: code that is compiled fast."""
+STEADY = ("-Xmn320m",)
+"""For one that works for days: code that runs fast, and room for what is soon garbage, a batch of every device."""
+
+
+def jvm(settings: Settings, heap: str, main: str, *arguments: str, tuning: Sequence[str] = QUICK) -> list[str]:
     """One of the cluster's processes as a command line."""
     home = distribution(settings)
     python = next((home / "opt").glob("flink-python-*.jar"))
@@ -110,7 +119,7 @@ def jvm(settings: Settings, heap: str, main: str, *arguments: str) -> list[str]:
         binary,
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",
+        *tuning,
         "-XX:MaxMetaspaceSize=256m",
         *options,
         logging,

@@ -109,7 +109,8 @@ def _jobmanager(settings: Settings) -> Command:
 def _taskmanager(settings: Settings) -> Command:
     flink.configure(settings)
     entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
-    return Command(flink.jvm(settings, "512m", entry, *flink.folder_of(settings)), flink.environment(settings))
+    argv = flink.jvm(settings, "768m", entry, *flink.folder_of(settings), tuning=flink.STEADY)
+    return Command(argv, flink.environment(settings))
 
 
 def _training(settings: Settings) -> Command:

@@ -10,7 +10,7 @@ import pytest
 
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.forecasts import predictions
-from forecaster import adoption, knowledge, online, weights
+from forecaster import adoption, course, knowledge, online, weights
 from forecaster.bins import ClockJumpError, Columns, LateReadingError
 from forecaster.knowledge import architecture, initial
 from schemas.events import Reading
@@ -215,6 +215,17 @@ def test_however_readings_are_cut_into_batches_state_and_events_are_the_same_to_
     leaves = [jax.tree.leaves(tuple(one.training)) for one in (device, whole)]
     assert all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(*leaves, strict=True))
     assert {u.base_version for u in updates_of(events)} >= set(range(2, 11, 2))
+
+
+def test_a_device_that_reports_now_and_then_sends_as_many_updates_in_one_batch_as_reading_by_reading():
+    """Every bin ends in an update interval of its own, so one call takes half as many bins as it could."""
+    rows = readings(2 * TINY.update_bins * 100, 1)[:: TINY.update_bins]
+    device, events = fold(rows, batch=1000)
+    whole, expected = fold(rows, batch=9)
+    assert len(updates_of(events)) > course.UPDATES
+    assert updates_of(events) == updates_of(expected)
+    leaves = [jax.tree.leaves(tuple(one.training)) for one in (device, whole)]
+    assert all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(*leaves, strict=True))
 
 
 def test_a_state_put_away_goes_on_as_if_it_had_not_been():

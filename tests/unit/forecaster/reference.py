@@ -182,9 +182,9 @@ class Reference:
             jax.random.fold_in(jax.random.key(config.seed), number),
             (config.replays,),
             0,
-            min(max(stored, 1), config.memory),
+            2**31 - 1,
         )
-        for drawn in np.asarray(draws):
+        for drawn in np.asarray(draws) % min(max(stored, 1), config.memory):
             x, target = self._slot(int(drawn)) if stored else (np.zeros(self.size), np.full(shape, np.nan))
             inputs.append(x)
             targets.append(target)

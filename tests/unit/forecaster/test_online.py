@@ -82,7 +82,9 @@ def test_one_step_is_the_gradient_of_the_mean_huber_loss():
     targets = np.where(np.eye(3, dtype=bool)[:, :, None], labels[:, None, :], np.nan)
     x = inputs.astype(np.float64)
     exact = gradient(params, x, targets.reshape(3, -1).astype(np.float64), TINY.huber_delta, skip(TINY, x))
-    _, state = online._learn(TINY._replace(replays=0), learner, np.int32(START), inputs, labels)
+    config = TINY._replace(replays=0)
+    nothing = online._recall(config, learner.memory, online.draws(config, np.int32(START)))
+    _, state = online._learn(config, learner, inputs, labels, *nothing)
     norm = np.sqrt(sum((a**2).sum() for layer in exact["params"].values() for a in layer.values()))
     mean = next(s.mu for s in jax.tree.leaves(state, is_leaf=lambda s: hasattr(s, "mu")) if hasattr(s, "mu"))
     for layer, arrays in exact["params"].items():

@@ -20,6 +20,9 @@ public final class Log {
     private static final String FETCH_BYTES = "65536";
     /** Of the machine's clock, after which a partition without records counts as silent. */
     private static final Duration IDLE = Duration.ofSeconds(5);
+    /** For which a record to be written may wait for others, ms of the machine's clock; and how many bytes go together. */
+    private static final String LINGER_MS = "20";
+    private static final String BATCH_BYTES = "131072";
     /** 2100-01-01, ms. */
     private static final long FOREVER = 4_102_444_800_000L;
 
@@ -47,6 +50,8 @@ public final class Log {
         KafkaSink<Row> sink = KafkaSink.<Row>builder()
                 .setBootstrapServers(bootstrap)
                 .setProperty("acks", "all")
+                .setProperty("linger.ms", LINGER_MS)
+                .setProperty("batch.size", BATCH_BYTES)
                 .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
                 .setRecordSerializer(new ToRecord())
                 .build();
