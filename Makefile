@@ -47,7 +47,7 @@ quality: install $(BUILD)/env/core/.bench ## How good the forecasts are: DATA=fi
 	@$(CORE) -m benchmarks.quality --data $(or $(DATA),$(error Name a raw file: make quality DATA=file SCORE_FROM=date)) \
 	  --score-from $(or $(SCORE_FROM),$(error From when on to score: SCORE_FROM=2004-03-07)) --format $(FORMAT) --engine $(or $(ENGINE),core)
 
-bench: install ## How fast training is, beside its baselines: DATA=file (FORMAT=json).
+bench: install $(BUILD)/env/core/.bench ## How fast training is, beside its baselines: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.throughput --data $(or $(DATA),$(error Name a raw file: make bench DATA=file)) --format $(FORMAT)
 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Everything the project promises, on real servers.

@@ -138,7 +138,7 @@ def _learned(
     adopts[changes] = np.arange(len(changes))
     taken = Bins(
         np.array([bin_.number for bin_ in closed], np.int64),
-        np.array([bin_.values for bin_ in closed], np.float32),
+        np.array([bin_.summary for bin_ in closed], np.float32),
         versions,
         adopts,
     )

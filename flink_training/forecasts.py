@@ -1,10 +1,12 @@
 """Forecasts of a device in columns: a few numpy operations a batch, whatever its length."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.anomalies.detector import KINDS
+from forecaster.anomalies.evidence import WATCHED
 from forecaster.config import SENSORS, Config
 from forecaster.course import Bins
 from forecaster.online import Outputs
@@ -25,11 +27,14 @@ COLUMNS = np.dtype(
         ("actual", *VALUES),
         ("error", *VALUES),
         ("anomaly_score", "<f8"),
-        ("anomaly", "<i4"),
+        ("kinds", "<i4", WATCHED),
         ("scored", "<i4"),
     ]
 )
-"""One row a prediction, no padding; NaN where there is no number. ``PredictionRows.java`` reads the same layout."""
+"""One row a prediction, no padding; NaN where there is no number. ``Unpacked.java`` reads the same layout.
+
+``kinds`` are those of the alarms (``detector.KINDS``) for each sensor that is watched.
+"""
 
 Forecasts = NDArray[np.void]
 """[n] of ``COLUMNS``."""
@@ -53,8 +58,8 @@ def columns(config: Config, bins: Bins, last_offsets: NDArray[np.int64], outputs
     due["persistence"], made["persistence"] = outputs.scored_level, level
     due["actual"], made["actual"] = level, np.nan
     table["error"] = table["forecast"] - table["actual"]
-    due["anomaly_score"], made["anomaly_score"] = outputs.anomaly_score, np.nan
-    table["anomaly"] = table["anomaly_score"] >= config.anomaly_threshold
+    due["anomaly_score"], made["anomaly_score"] = np.fmax.reduce(outputs.verdict.score, axis=1)[:, None], np.nan
+    due["kinds"] = outputs.verdict.kind[:, None, :WATCHED]
     due["scored"] = 1
     known = np.isfinite(table["forecast"]).any(axis=-1)
     known[:, 0] &= np.isfinite(level).any(axis=-1)
@@ -78,9 +83,16 @@ def predictions(table: Forecasts, device_id: str, partition: int, dataset: str) 
             actual=measurements(row["actual"]) if scored else None,
             error=measurements(row["error"]) if scored else None,
             anomaly_score=float(row["anomaly_score"]) if rated else None,
-            anomaly=bool(row["anomaly"]) if rated else None,
+            anomaly=bool(row["kinds"].any()) if rated else None,
             reading_partition=partition,
             reading_offset=int(row["reading_offset"]),
             dataset=dataset,
             network=measurements(row["network"]),
+            fault=_fault(row["kinds"].tolist()),
         )
+
+
+def _fault(kinds: Sequence[int]) -> str | None:
+    """What a prediction says of alarms of these kinds, None of none."""
+    named = [f"{sensor} {KINDS[kind]}" for sensor, kind in zip(SENSORS, kinds, strict=False) if kind]
+    return ", ".join(named) or None

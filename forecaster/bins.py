@@ -4,7 +4,8 @@ A bin closes when the device reports from a later one, so what is in it depends 
 readings on the log.
 """
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,38 @@ from numpy.typing import NDArray
 MAX_JUMP_MS = 60 * 86_400_000
 """A device may be silent for a lap of its data set, not for longer: a reading further ahead has a wrong clock."""
 
-Values = tuple[float, ...]
-"""One mean per sensor (°C, %RH, lux, V); NaN where nothing was measured."""
+
+class Sums(NamedTuple):
+    """What one sensor has measured in a bin that is still filling, in its unit (°C, %RH, lux, V)."""
+
+    number: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    low: float = math.inf
+    high: float = -math.inf
+
+    def plus(self, value: float | None) -> "Sums":
+        """With one more measurement, or none."""
+        if value is None:
+            return self
+        squares = self.squares + value * value
+        return Sums(self.number + 1, self.total + value, squares, min(self.low, value), max(self.high, value))
+
+
+class Summary(NamedTuple):
+    """What the sensors have measured in a bin; of each, [..., sensors], NaN where it measured nothing.
+
+    Attributes:
+        counts: measurements.
+        mean, low, high: of them; °C, %RH, lux, V.
+        deviation: their population standard deviation, in the same units.
+    """
+
+    counts: Any
+    mean: Any
+    low: Any
+    high: Any
+    deviation: Any
 
 
 class OpenBin(NamedTuple):
@@ -21,29 +52,28 @@ class OpenBin(NamedTuple):
 
     Attributes:
         number: of bins since 1970.
-        sums, counts: one per sensor.
+        sums: one per sensor.
         first_offset, last_offset: of the readings in it.
     """
 
     number: int
-    sums: tuple[float, ...]
-    counts: tuple[int, ...]
+    sums: tuple[Sums, ...]
     first_offset: int
     last_offset: int
 
 
 class Bin(NamedTuple):
-    """A closed bin: sensor means over ``[number * bin_ms, (number + 1) * bin_ms)``.
+    """A closed bin: what was measured in ``[number * bin_ms, (number + 1) * bin_ms)``.
 
     Attributes:
         number: of bins since 1970.
-        values: one mean per sensor.
+        summary: of tuples, one number per sensor.
         first_offset, last_offset: of the readings in it.
         closed_at: event time of the reading that closed it, ms.
     """
 
     number: int
-    values: Values
+    summary: Summary
     first_offset: int
     last_offset: int
     closed_at: int
@@ -78,16 +108,9 @@ def add(
         if (error := _refusal(current.number, event_time, bin_ms)) is not None:
             raise error
         if number == current.number:
-            sums = tuple(s if v is None else s + v for s, v in zip(current.sums, values, strict=True))
-            counts = tuple(c + (v is not None) for c, v in zip(current.counts, values, strict=True))
-            return current._replace(sums=sums, counts=counts, last_offset=offset), None
-    opened = OpenBin(
-        number,
-        tuple(0.0 if v is None else 0.0 + v for v in values),
-        tuple(int(v is not None) for v in values),
-        offset,
-        offset,
-    )
+            sums = tuple(own.plus(value) for own, value in zip(current.sums, values, strict=True))
+            return current._replace(sums=sums, last_offset=offset), None
+    opened = OpenBin(number, tuple(Sums().plus(value) for value in values), offset, offset)
     return opened, None if current is None else close(current, event_time)
 
 
@@ -124,23 +147,34 @@ def fold(
     before = [] if current is None else [current]
     bins, groups = np.unique([*(bin_.number for bin_ in before), *numbers[taken]], return_inverse=True)
     group, offsets = groups[len(before) :], readings.offsets[taken].tolist()
-    sums, counts = [], []
+    sums = []
     for s in range(readings.values.shape[1]):
         known = np.isfinite(readings.values[taken, s])
-        # The open bin's sum comes first: bincount adds in order, as one reading after the other would.
-        parts = np.array([*(bin_.sums[s] for bin_ in before), *readings.values[taken, s][known]], np.float64)
-        where = np.concatenate([groups[: len(before)], group[known]])
-        sums.append(np.bincount(where, parts, len(bins)).astype(np.float64).tolist())
-        counts.append(np.bincount(group[known], minlength=len(bins)).tolist())
-        counts[s][0] += sum(bin_.counts[s] for bin_ in before)
+        own = (readings.values[taken, s][known], group[known], [bin_.sums[s] for bin_ in before], len(bins))
+        sums.append(_sums(*own))
     starts, ends = (np.searchsorted(group, np.arange(len(bins)), side=side).tolist() for side in ("left", "right"))
     made, times = [], readings.event_times[taken]
     for i, number in enumerate(bins.tolist()):
         first = before[0].first_offset if before and i == 0 else offsets[starts[i]]
         last = offsets[ends[i] - 1] if ends[i] > starts[i] else before[0].last_offset
-        made.append(OpenBin(number, tuple(s[i] for s in sums), tuple(c[i] for c in counts), first, last))
+        made.append(OpenBin(number, tuple(own[i] for own in sums), first, last))
     closing = times[starts[1:]].tolist()
     return made[-1], [close(bin_, at) for bin_, at in zip(made[:-1], closing, strict=True)], refused
+
+
+def _sums(values: NDArray[np.float64], group: NDArray[np.int64], before: list[Sums], n: int) -> list[Sums]:
+    """One sensor's sums in ``n`` bins, of which the first may have some ``before``."""
+    # The open bin's sums come first: bincount adds in order, as one reading after the other would.
+    where = np.concatenate([np.zeros(len(before), np.int64), group])
+    count = np.bincount(group, minlength=n)
+    total = np.bincount(where, np.concatenate([[own.total for own in before], values]), n)
+    squares = np.bincount(where, np.concatenate([[own.squares for own in before], values * values]), n)
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, where, np.concatenate([[own.low for own in before], values]))
+    np.maximum.at(high, where, np.concatenate([[own.high for own in before], values]))
+    count[0] += sum(own.number for own in before)
+    columns = (count.tolist(), *(part.astype(np.float64).tolist() for part in (total, squares, low, high)))
+    return [Sums(*row) for row in zip(*columns, strict=True)]
 
 
 def _refused(
@@ -165,6 +199,14 @@ def _refused(
 
 
 def close(current: OpenBin, closed_at: int) -> Bin:
-    """The means of a bin that no further reading will enter, since one of a later bin has come."""
-    means = tuple(s / c if c else float("nan") for s, c in zip(current.sums, current.counts, strict=True))
-    return Bin(current.number, means, current.first_offset, current.last_offset, closed_at)
+    """The summary of a bin that no further reading will enter, since one of a later bin has come."""
+    columns = zip(*(_summarized(own) for own in current.sums), strict=True)
+    return Bin(current.number, Summary(*columns), current.first_offset, current.last_offset, closed_at)
+
+
+def _summarized(own: Sums) -> tuple[float, ...]:
+    if not own.number:
+        return 0, math.nan, math.nan, math.nan, math.nan
+    mean = own.total / own.number
+    variance = own.squares / own.number - mean * mean
+    return own.number, mean, own.low, own.high, math.sqrt(max(variance, 0.0))

@@ -11,6 +11,26 @@ DAY_MS = 86_400_000
 HALF_HOUR_MS = 1_800_000
 
 
+class Detection(NamedTuple):
+    """Settings of the search for anomalies; hashable.
+
+    Attributes:
+        false_alarms: false episodes of a device in a day.
+        bins: that an episode lasts on average, as far as it is false.
+        days: after which what was usual has mostly been forgotten.
+        release: usual sizes of an hour's move within which a drift is over.
+        patience: bins after which it is over in any case.
+        accepted: bins after which an alarm is taken for a new normal.
+    """
+
+    false_alarms: float = 0.4
+    bins: float = 1.1
+    days: float = 10.0
+    release: float = 2.5
+    patience: int = 30
+    accepted: int = 72
+
+
 class Config(NamedTuple):
     """Settings of the learning core; hashable, a static argument of every jitted function.
 
@@ -27,10 +47,13 @@ class Config(NamedTuple):
         linear_prior: variance of the linear model's weights before it has learned.
         linear_delta: largest error from which the linear model learns, in scaled units.
         norm_limit: size of all the network's weights from which training counts as diverged.
-        blend: share of a newer global network in that of a device that adopts it.
+        adoption: how a device takes up a newer global network, one of ``adoption.POLICIES``.
+        blend: share of the global network in that of an old device that adopts it.
+        youth: examples after which that share has come half-way down from all of it.
+        proximity: weight of the squared distance from the global network in the loss, where adoption is proximal.
         update_bins: bins of event time between two updates of a device.
         adoption_delay_ms: event time between the end of a window and the adoption of its model.
-        anomaly_threshold: score from which a reading counts as an anomaly.
+        detection: how anomalies are told.
         seed: of the common initial weights and of every draw.
     """
 
@@ -46,10 +69,13 @@ class Config(NamedTuple):
     linear_prior: float = 0.01
     linear_delta: float = 0.2
     norm_limit: float = 1000.0
+    adoption: str = "blend"
     blend: float = 0.3
+    youth: float = 1.0
+    proximity: float = 0.01
     update_bins: int = 2
     adoption_delay_ms: int = 3_600_000
-    anomaly_threshold: float = 6.0
+    detection: Detection = Detection()
     seed: int = 0
 
     @property

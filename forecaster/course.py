@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import adoption, knowledge, online
+from forecaster.bins import Summary
 from forecaster.config import SENSORS, Config
 from forecaster.knowledge import Knowledge
 from forecaster.online import Learner, Outputs
@@ -26,13 +27,13 @@ class Bins(NamedTuple):
 
     Attributes:
         numbers: int [n], counted since 1970, ascending.
-        values: float32 [n, sensors], NaN where missing; °C, %RH, lux, V.
+        summaries: float32 [n, 5, sensors], the parts of ``bins.Summary``, its counts too; °C, %RH, lux, V.
         versions: int [n], the global model that the device stands on at each.
         adopts: int [n], which of the models is adopted before the bin, -1 for none.
     """
 
     numbers: NDArray[np.int64]
-    values: NDArray[np.float32]
+    summaries: NDArray[np.float32]
     versions: NDArray[np.int64]
     adopts: NDArray[np.int64]
 
@@ -90,7 +91,7 @@ def _run(
     config: Config,
     state: tuple[jax.Array, jax.Array],
     counts: jax.Array,
-    values: jax.Array,
+    summaries: jax.Array,
     numbers: jax.Array,
     models: jax.Array,
 ) -> Any:
@@ -111,7 +112,7 @@ def _run(
             (learner.params, learner.fleet),
         )
         learner = learner._replace(params=params, fleet=fleet)
-        learner, out = online.update(config, learner, numbers[i], values[i], versions[i], drawn[i])
+        learner, out = online.update(config, learner, numbers[i], _summary(summaries[i]), versions[i], drawn[i])
         labels = labels + out.examples
         sends, ended = online.sends(config, numbers[i], slot, labels)
         # Written after every bin, and over again until there is an update: cheaper than to ask whether there is.
@@ -135,10 +136,17 @@ def _learner(config: Config) -> Learner:
 @lru_cache(maxsize=8)
 def _outputs(config: Config) -> Outputs:
     """Shapes of one bin's outputs."""
-    nothing = np.zeros(len(SENSORS), np.float32)
-    return jax.eval_shape(
-        lambda: online.update(config, online.init(config), jnp.int32(0), jnp.asarray(nothing), jnp.int32(0))[1]
-    )
+
+    def one() -> Outputs:
+        nothing = _summary(jnp.zeros((len(Summary._fields), len(SENSORS))))
+        return online.update(config, online.init(config), jnp.int32(0), nothing, jnp.int32(0))[1]
+
+    return jax.eval_shape(one)
+
+
+def _summary(parts: jax.Array) -> Summary:
+    counts, *rest = parts
+    return Summary(counts.astype(jnp.int32), *rest)
 
 
 def _integral(leaf: Any) -> bool:

@@ -10,6 +10,8 @@ from flax.serialization import to_state_dict
 from flax.traverse_util import flatten_dict
 
 from forecaster import climatology, features, linear, network
+from forecaster.anomalies import detector
+from forecaster.anomalies.detector import Shared
 from forecaster.climatology import Climatology
 from forecaster.config import SCALES, Config
 from forecaster.network import Params
@@ -22,11 +24,13 @@ class Knowledge(NamedTuple):
         network: parameters of the network.
         linear: weights of the linear model, [horizons, size + 1, sensors].
         climatology: usual moves by time of day.
+        anomalies: how large what speaks against a bin usually is, and how often it is larger.
     """
 
     network: Params
     linear: jax.Array
     climatology: Climatology
+    anomalies: Shared
 
 
 class Moves(NamedTuple):
@@ -42,7 +46,9 @@ class Moves(NamedTuple):
 def initial(config: Config) -> Knowledge:
     """Version 0: what every device starts from, a function of the configuration alone."""
     with jax.ensure_compile_time_eval():
-        start = Knowledge(network.initial(config), linear.initial(config), climatology.empty(config))
+        start = Knowledge(
+            network.initial(config), linear.initial(config), climatology.empty(config), detector.nothing()
+        )
         return jax.tree.map(np.asarray, start)
 
 
@@ -97,4 +103,4 @@ def architecture(config: Config) -> str:
     horizons, sensors = config.outputs
     minutes = ".".join(str(ms // 60_000) for ms in config.horizons_ms)
     layers = f"{features.size(config)}-{config.width}-{config.width}-{horizons * sensors}"
-    return f"tanh-{layers}+linear+climatology/bin{config.bin_ms // 1000}s/h{minutes}"
+    return f"tanh-{layers}+linear+climatology+anomalies/bin{config.bin_ms // 1000}s/h{minutes}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster import adoption, knowledge, online
+from forecaster.bins import Summary
 from forecaster.config import Config
 from forecaster.knowledge import Knowledge
 from forecaster.online import Learner, Outputs
@@ -23,15 +24,21 @@ class Grid(NamedTuple):
 
     Attributes:
         first: number of the first bin, counted since 1970.
-        values: float32 [bins, devices, sensors], NaN where missing; °C, %RH, lux, V.
+        summary: counts int32, the rest float32 [bins, devices, sensors]; °C, %RH, lux, V.
         present: bool [bins, devices], whether the device reported in the bin, and later again: it closed.
         heard: bool [bins, devices], whether it reported, be it for the last time; where ``None``, the same.
     """
 
     first: int
-    values: NDArray[np.float32]
+    summary: Summary
     present: NDArray[np.bool_]
     heard: NDArray[np.bool_] | None = None
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The means, float32 [bins, devices, sensors], NaN where missing."""
+        means: NDArray[np.float32] = self.summary.mean
+        return means
 
 
 class Rounds(NamedTuple):
@@ -93,20 +100,20 @@ class Fleet(NamedTuple):
 def run(config: Config, rounds: Rounds, grid: Grid) -> tuple[Fleet, Outputs]:
     """Stream the grid through its fleet; outputs have bins and devices as first axes and are NaN where absent."""
     heard = grid.present if grid.heard is None else grid.heard
-    bins = (jnp.asarray(part) for part in (grid.values, grid.present, heard))
-    return _run(config, rounds, jnp.int32(grid.first), *bins)
+    summary, present, heard = jax.tree.map(jnp.asarray, (grid.summary, grid.present, heard))
+    return _run(config, rounds, jnp.int32(grid.first), summary, present, heard)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(
-    config: Config, rounds: Rounds, first: jax.Array, values: jax.Array, present: jax.Array, heard: jax.Array
+    config: Config, rounds: Rounds, first: jax.Array, summary: Summary, present: jax.Array, heard: jax.Array
 ) -> tuple[Fleet, Outputs]:
-    def step(fleet: Fleet, row: tuple[jax.Array, ...]) -> tuple[Fleet, Outputs]:
-        number, level, here, reports = row
+    def step(fleet: Fleet, row: tuple[Any, ...]) -> tuple[Fleet, Outputs]:
+        number, seen, here, reports = row
         fleet = _delivered(rounds, fleet, number, reports)
         fleet = _joined(config, rounds, fleet, number, here)
         learners, outputs = jax.vmap(partial(online.update, config), in_axes=(0, None, 0, 0))(
-            fleet.learners, number, level, fleet.versions
+            fleet.learners, number, seen, fleet.versions
         )
         outputs = _where(here, outputs, jax.tree.map(_missing, outputs))
         fleet = fleet._replace(learners=_where(here, learners, fleet.learners), labels=fleet.labels + outputs.examples)
@@ -114,8 +121,8 @@ def _run(
         ends = (number + 1 - rounds.lateness_bins) % rounds.window_bins == 0
         return jax.lax.cond(ends, _closed, lambda open_: open_, fleet), outputs
 
-    numbers = first + jnp.arange(values.shape[0], dtype=jnp.int32)
-    return jax.lax.scan(step, _beginning(config, rounds, values.shape[1]), (numbers, values, present, heard))
+    numbers = first + jnp.arange(present.shape[0], dtype=jnp.int32)
+    return jax.lax.scan(step, _beginning(config, rounds, present.shape[1]), (numbers, summary, present, heard))
 
 
 def _delay(config: Config, rounds: Rounds) -> int:

@@ -10,6 +10,8 @@ from forecaster import features
 from forecaster.config import Config
 
 Params = Any
+LAST = "moves"
+"""Name of the last layer."""
 """A Flax parameter tree of float32 arrays."""
 
 
@@ -25,7 +27,7 @@ class Network(nn.Module):
         hidden = nn.tanh(nn.Dense(self.width, name="hidden_1")(features))
         hidden = nn.tanh(nn.Dense(self.width, name="hidden_2")(hidden))
         horizons, sensors = self.outputs
-        moves = nn.Dense(horizons * sensors, kernel_init=nn.initializers.zeros, name="moves")(hidden)
+        moves = nn.Dense(horizons * sensors, kernel_init=nn.initializers.zeros, name=LAST)(hidden)
         return moves.reshape((*features.shape[:-1], horizons, sensors))
 
 

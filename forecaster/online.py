@@ -7,7 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from forecaster import anomaly, features, knowledge, linear, network
+from forecaster import features, knowledge, linear, network
+from forecaster.anomalies import detector
+from forecaster.anomalies.detector import Verdict
+from forecaster.bins import Summary
 from forecaster.config import SCALES, Config
 from forecaster.features import History
 from forecaster.knowledge import Knowledge, Moves
@@ -56,7 +59,7 @@ class Learner(NamedTuple):
     history: History
     pending: Pending
     memory: Memory
-    usual: anomaly.Usual
+    watch: detector.State
 
 
 class Outputs(NamedTuple):
@@ -69,7 +72,7 @@ class Outputs(NamedTuple):
         scored_network: [horizons, sensors], the network's for the same.
         scored_level: [horizons, sensors], persistence's for the same.
         scored_version: int32 [horizons], the global models those forecasts stood on.
-        anomaly_score: [horizons]
+        verdict: on the bin itself.
         examples: int32 [], labels learned from.
         reset: bool [], whether training had diverged and began anew from what the fleet knows.
     """
@@ -80,7 +83,7 @@ class Outputs(NamedTuple):
     scored_network: jax.Array
     scored_level: jax.Array
     scored_version: jax.Array
-    anomaly_score: jax.Array
+    verdict: Verdict
     examples: jax.Array
     reset: jax.Array
 
@@ -113,7 +116,7 @@ def init(config: Config, known: Knowledge | None = None) -> Learner:
             jnp.full((config.memory, horizons, sensors), jnp.nan),
             jnp.int32(0),
         ),
-        usual=anomaly.init(config),
+        watch=detector.init(config),
     )
 
 
@@ -124,7 +127,7 @@ def _beginning(config: Config, known: Knowledge) -> tuple[Params, Any, Linear]:
 
 def known(learner: Learner) -> Knowledge:
     """What the device can tell the fleet."""
-    return Knowledge(learner.params, learner.linear.weights, learner.history.climatology)
+    return Knowledge(learner.params, learner.linear.weights, learner.history.climatology, learner.watch.own)
 
 
 def sends(config: Config, number: jax.Array, slot: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -154,7 +157,7 @@ def update(
     config: Config,
     learner: Learner,
     number: jax.Array,
-    values: jax.Array,
+    summary: Summary,
     version: jax.Array,
     drawn: jax.Array | None = None,
 ) -> tuple[Learner, Outputs]:
@@ -164,11 +167,12 @@ def update(
         config: static.
         learner: the device's state.
         number: int32 [], of the bin, counted since 1970; later than the one before.
-        values: float32 [sensors], NaN where missing; °C, %RH, lux, V.
+        summary: of the bin; counts int32 [sensors], the rest float32 [sensors].
         version: int32 [], the global model the device stands on.
         drawn: ``draws(config, number)``, where they have been made already.
     """
     drawn = draws(config, number) if drawn is None else drawn
+    values = summary.mean
     horizons = jnp.asarray(config.horizons)
     gap = features.gap(learner.history, number, config.span)
     pending = Pending(*(features.shift(ring, gap) for ring in learner.pending))
@@ -176,7 +180,7 @@ def update(
 
     own = jnp.arange(len(config.horizons))
     scored, scored_level = pending.forecasts[horizons, own], pending.levels[horizons]
-    usual, score = anomaly.update(learner.usual, scored - values)
+    watch, verdict = detector.update(config, learner.watch, number, summary, learner.fleet.anomalies)
 
     # One example per horizon whose label this bin is, each with that horizon's target only.
     inputs = jnp.nan_to_num(pending.features[horizons])
@@ -205,9 +209,9 @@ def update(
     examples = jnp.isfinite(labels).any(axis=1).sum()
     outputs = Outputs(
         *(forecasts, values, scored, pending.network[horizons, own], scored_level, pending.versions[horizons]),
-        *(score, examples, diverged),
+        *(verdict, examples, diverged),
     )
-    return Learner(params, optimizer_state, straight, learner.fleet, history, after, memory, usual), outputs
+    return Learner(params, optimizer_state, straight, learner.fleet, history, after, memory, watch), outputs
 
 
 def _recall(config: Config, memory: Memory, drawn: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -226,6 +230,7 @@ def _learn(
 ) -> tuple[Params, Any]:
     """One step on the Huber loss (Huber 1964) over new labels and replayed ones.
 
+    With proximal adoption the distance from the fleet's network is in it too (FedProx, Li et al. 2020, eq. 2).
     No label, no step: replays go with new examples, or a device that sends nothing would drill its past.
     """
     fresh = jnp.isfinite(labels).any()
@@ -238,7 +243,11 @@ def _learn(
         off = optax.huber_loss(
             network.moves(config, params, vectors), jnp.nan_to_num(targets), delta=config.huber_delta
         )
-        return jnp.where(wanted, off, 0).sum() / jnp.maximum(wanted.sum(), 1)
+        mean = jnp.where(wanted, off, 0).sum() / jnp.maximum(wanted.sum(), 1)
+        if config.adoption != "proximal":
+            return mean
+        away = jax.tree.map(jnp.subtract, params, learner.fleet.network)
+        return mean + config.proximity / 2 * optax.tree.norm(away, squared=True)
 
     updates, state = optimizer(config).update(jax.grad(loss)(learner.params), learner.optimizer, learner.params)
     stepped = (optax.apply_updates(learner.params, updates), state)

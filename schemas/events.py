@@ -121,6 +121,7 @@ class Prediction(NamedTuple):
     reading_offset: int
     dataset: str
     network: Measurements | None = None
+    fault: str | None = None
 
 
 class DeadLetter(NamedTuple):

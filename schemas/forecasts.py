@@ -17,22 +17,17 @@ def prediction_id(source: str, device_id: str, horizon_ms: int, made_at: int, ve
     return name if version is None else f"{name}/v{version}"
 
 
-def score(made: Prediction, actual: Measurements, anomaly_score: float, threshold: float, offset: int) -> Prediction:
-    """The same forecast, now that its target has come.
+def score(made: Prediction, actual: Measurements, offset: int) -> Prediction:
+    """The same forecast, now that its target has come; whether that was an anomaly is not said.
 
     Args:
         made: as it was emitted.
         actual: the bin it was a forecast of.
-        anomaly_score: of the residual; NaN where there is none yet.
-        threshold: score from which it counts as an anomaly.
         offset: of the last reading in the target bin.
     """
     pairs = zip(made.forecast, actual, strict=True)
-    known = math.isfinite(anomaly_score)
     return made._replace(
         actual=actual,
         error=Measurements(*(None if f is None or a is None else f - a for f, a in pairs)),
-        anomaly_score=float(anomaly_score) if known else None,
-        anomaly=bool(anomaly_score >= threshold) if known else None,
         reading_offset=offset,
     )

@@ -13,7 +13,7 @@ from flax import serialization
 from numpy.typing import NDArray
 
 from forecaster import bins, features
-from forecaster.bins import OpenBin
+from forecaster.bins import OpenBin, Sums
 from forecaster.climatology import Climatology
 from forecaster.config import Config
 from forecaster.features import History
@@ -78,7 +78,7 @@ def step(config: Config, device: Device, reading: Reading, offset: int, batch: i
     device = device._replace(open_bin=opened)
     if closed is None:
         return device, None
-    level = np.asarray(closed.values, np.float32)
+    level = np.asarray(closed.summary.mean, np.float32)
     number = jnp.int32(closed.number)
     gap = int(features.gap(device.history, number, config.span))
     history, ring = jax.device_get(_advance(config, device.history, device.observed, number, level))
@@ -109,7 +109,7 @@ def _advance(
 def to_bytes(device: Device) -> bytes:
     """The state as MessagePack, for Spark to keep."""
     state: dict[str, Any] = {
-        "open_bin": device.open_bin and [list(f) if isinstance(f, tuple) else f for f in device.open_bin],
+        "open_bin": device.open_bin and [list(map(list, f)) if isinstance(f, tuple) else f for f in device.open_bin],
         "values": device.history.values,
         "newest": int(device.history.newest),
         "sums": device.history.climatology.sums,
@@ -123,7 +123,7 @@ def to_bytes(device: Device) -> bytes:
 def from_bytes(data: bytes) -> Device:
     """The state in ``data``."""
     state = serialization.msgpack_restore(data)
-    number, sums, counts, first, last = state["open_bin"]
-    opened = OpenBin(number, tuple(sums), tuple(counts), first, last)
+    number, sums, first, last = state["open_bin"]
+    opened = OpenBin(number, tuple(Sums(*own) for own in sums), first, last)
     history = History(state["values"], jnp.int32(state["newest"]), Climatology(state["sums"], state["counts"]))
     return Device(opened, history, state["observed"], state["batches"])

@@ -63,7 +63,7 @@ def predictions(
                 continue
             actual = measurements(item.closed.now.level)
             if any(value is not None for value in actual):
-                yield score(made, actual, float("nan"), config.anomaly_threshold, item.closed.last_offset)
+                yield score(made, actual, item.closed.last_offset)
 
 
 def _made(

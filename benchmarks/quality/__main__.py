@@ -12,13 +12,13 @@ import click
 import numpy as np
 
 from benchmarks.quality import anomaly_baselines, failures, joining, predictors
-from benchmarks.quality.anomalies import Fleet, Rating, alarms, bins, ratings
+from benchmarks.quality.anomalies import Rating, alarms, ratings
 from benchmarks.quality.engine import forecasts
 from benchmarks.quality.errors import Cell, Errors, absolute, table, within
 from benchmarks.quality.faults import Readings
-from benchmarks.quality.grids import Devices, grid, readings
-from forecaster.anomalies.detector import Detection
+from benchmarks.quality.grids import Devices, binned, grid, readings
 from forecaster.config import Config
+from forecaster.lockstep import Grid
 from producers.dataset import prepare
 
 
@@ -69,11 +69,10 @@ def lines(title: str, cells: Sequence[Cell]) -> list[str]:
 
 def anomalies(config: Config, stream: Readings, begin: int, seeds: int) -> list[Rating]:
     """How the detector and its baselines do; the baselines, which are slow, with one seed."""
-    detection = Detection()
-    ours = {"detector": partial(alarms, config, detection)}
-    clean = bins(config, stream)
+    ours = {"detector": partial(alarms, config)}
+    clean = binned(config, stream)
     theirs = {
-        name: anomaly_baselines.judge(config, scores, clean, begin, detection.false_alarms)
+        name: anomaly_baselines.judge(config, scores, clean, begin, config.detection.false_alarms)
         for name, scores in (
             ("residual", anomaly_baselines.residual),
             ("half_space_trees", anomaly_baselines.half_space_trees),
@@ -98,9 +97,9 @@ def anomaly_lines(rows: Sequence[Rating]) -> list[str]:
     return [*made, ""]
 
 
-def failure_lines(config: Config, fleet: Fleet, broken: Sequence[failures.Failure]) -> list[str]:
+def failure_lines(config: Config, grid: Grid, broken: Sequence[failures.Failure]) -> list[str]:
     """What the detector says around batteries that fail, for people."""
-    warned = failures.warnings(config, fleet, alarms(config, Detection(), fleet), broken)
+    warned = failures.warnings(config, grid, alarms(config, grid), broken)
     return ["Batteries that fail", *(f"{one.device}: {_around(one)}" for one in warned), ""]
 
 
@@ -132,7 +131,7 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
     with tempfile.TemporaryDirectory(prefix="fedlog-quality-") as cache:
         prepared = prepare(data, data.name, Path(cache))
         devices, stream = grid(config, prepared), readings(prepared)
-        natural = failures.fleet_of(config, prepared)
+        broken = failures.grid_of(config, prepared) if format_ == "table" and engine == "core" else None
     if begin >= devices.grid.first + len(devices.grid.values):
         raise click.BadParameter(f"{data} ends before {score_from}")
     if engine == "flink":
@@ -162,8 +161,8 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
         "young": "The same over their first six hours",
     }
     click.echo("\n".join(line for name, cells in tables.items() for line in lines(titles[name], cells)))
-    if rated:
-        click.echo("\n".join(anomaly_lines(rated) + failure_lines(config, *natural)))
+    if rated and broken:
+        click.echo("\n".join(anomaly_lines(rated) + failure_lines(config, *broken)))
 
 
 if __name__ == "__main__":

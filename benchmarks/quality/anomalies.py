@@ -7,20 +7,16 @@ faults and false episodes; F1 over points counts bins that a fault touches.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.faults import KINDS, Fault, Readings, injected
-from forecaster.anomalies import detector
-from forecaster.anomalies.detector import Detection, Shared
-from forecaster.anomalies.evidence import Summary
-from forecaster.config import SENSORS, Config
-from forecaster.lockstep import Rounds
+from benchmarks.quality.grids import binned
+from forecaster import lockstep
+from forecaster.config import Config
+from forecaster.lockstep import Grid, Rounds
 
 GRACE_BINS = 6
 GAP_BINS = 2
@@ -50,74 +46,10 @@ class Rating(NamedTuple):
     clean_false_per_device_day: float
 
 
-class Fleet(NamedTuple):
-    """A file's bins: number of the first, summaries with leading axes [bins, devices], and where there are any."""
-
-    first: int
-    summary: Summary
-    present: NDArray[np.bool_]
-
-
-def bins(config: Config, stream: Readings, like: Fleet | None = None) -> Fleet:
-    """Summaries of the readings by bin and device; laid out ``like`` another fleet's, where given."""
-    numbers = stream.event_times // config.bin_ms
-    first = int(numbers.min()) if like is None else like.first
-    shape = (int(numbers.max()) - first + 1, int(stream.devices.max()) + 1) if like is None else like.present.shape
-    place = (numbers - first) * shape[1] + stream.devices
-    parts = [_summary(place, stream.values[:, s], shape[0] * shape[1]) for s in range(len(SENSORS))]
-    columns = (np.stack(part, axis=-1).reshape(*shape, len(SENSORS)) for part in zip(*parts, strict=True))
-    counts, *floats = columns
-    summary = Summary(counts.astype(np.int32), *(part.astype(np.float32) for part in floats))  # type: ignore[arg-type]
-    return Fleet(first, summary, np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape) > 0)
-
-
-def _summary(place: NDArray[np.int64], values: NDArray[np.float64], size: int) -> list[NDArray[Any]]:
-    known = np.isfinite(values)
-    where, some = place[known], values[known]
-    counts = np.bincount(where, minlength=size)
-    with np.errstate(invalid="ignore"):
-        mean = np.bincount(where, some, size) / counts
-        deviation = np.sqrt(np.bincount(where, (some - mean[where]) ** 2, size) / counts)
-    low, high = np.full(size, np.inf), np.full(size, -np.inf)
-    np.minimum.at(low, where, some)
-    np.maximum.at(high, where, some)
-    return [counts, mean, np.where(counts, low, np.nan), np.where(counts, high, np.nan), deviation]
-
-
-def alarms(config: Config, detection: Detection, fleet: Fleet) -> NDArray[np.bool_]:
-    """Where any sensor of a device has an alarm, bool [bins, devices]; knowledge goes round as on the stream."""
-    return np.asarray(_alarms(config, detection, jnp.int32(fleet.first), fleet.summary, fleet.present))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _alarms(config: Config, detection: Detection, first: jax.Array, summary: Summary, present: jax.Array) -> jax.Array:
-    window, late = Rounds().window_bins, Rounds().lateness_bins
-    delay = -(-config.adoption_delay_ms // config.bin_ms)
-    kept = delay // window + 2
-
-    def step(carry: Any, row: Any) -> Any:
-        states, models = carry
-        number, seen, here = row
-        age = (number - late) // window - (number + 1 - delay) // window
-        fleet: Shared = jax.tree.map(lambda leaf: leaf[kept - 1 - age], models)
-        judge = partial(detector.update, config, detection)
-        after, verdict = jax.vmap(judge, in_axes=(0, None, 0, None))(states, number, seen, fleet)
-        states = jax.tree.map(
-            lambda new, old: jnp.where(here.reshape((-1,) + (1,) * (new.ndim - 1)), new, old), after, states
-        )
-        closes = (number + 1 - late) % window == 0
-        models = jax.tree.map(
-            lambda past, own: jnp.where(closes, jnp.concatenate([past[1:], own.mean(axis=0)[None]]), past),
-            models,
-            states.own,
-        )
-        return (states, models), verdict.alarm.any(axis=1) & here
-
-    devices = present.shape[1]
-    beginning = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (devices, *leaf.shape)), detector.init(config))
-    models = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (kept, *leaf.shape)), detector.nothing())
-    numbers = first + jnp.arange(present.shape[0], dtype=jnp.int32)
-    return jax.lax.scan(step, (beginning, models), (numbers, summary, present))[1]
+def alarms(config: Config, grid: Grid) -> NDArray[np.bool_]:
+    """Where any sensor of a device has an alarm, bool [bins, devices], as the device says it on the stream."""
+    _, outputs = lockstep.run(config, Rounds(), grid)
+    return np.asarray(outputs.verdict.alarm.any(axis=2))
 
 
 def episodes(alarm: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
@@ -140,39 +72,39 @@ class Score(NamedTuple):
     false: int
 
 
-def score(config: Config, fleet: Fleet, alarm: NDArray[np.bool_], faults: Sequence[Fault], begin: int) -> Score:
+def score(config: Config, grid: Grid, alarm: NDArray[np.bool_], faults: Sequence[Fault], begin: int) -> Score:
     """Hold alarms from bin ``begin`` on against the faults."""
-    alarm = alarm & (np.arange(len(alarm)) + fleet.first >= begin)[:, None]
+    alarm = alarm & (np.arange(len(alarm)) + grid.first >= begin)[:, None]
     truth = np.zeros_like(alarm)
     found, false = episodes(alarm), set(episodes(alarm))
     delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for fault in faults:
-        low, high = fault.begin // config.bin_ms - fleet.first, -(-fault.end // config.bin_ms) - fleet.first
+        low, high = fault.begin // config.bin_ms - grid.first, -(-fault.end // config.bin_ms) - grid.first
         truth[low:high, fault.device] = True
         false -= {e for e in found if e[0] == fault.device and e[1] < high + GRACE_BINS and e[2] >= low}
         hits = np.flatnonzero(alarm[low : high + GRACE_BINS, fault.device])
-        late = (low + hits[0] + fleet.first + 1) * config.bin_ms - fault.begin if len(hits) else np.nan
+        late = (low + hits[0] + grid.first + 1) * config.bin_ms - fault.begin if len(hits) else np.nan
         delays[fault.kind].append(late / 60_000)
     hit = sum(np.isfinite(part).sum() for part in delays.values())
-    points = (alarm & truth & fleet.present).sum()
+    points = (alarm & truth & grid.present).sum()
     return Score(
         {kind: np.array(part) for kind, part in delays.items()},
         float(hit / max(hit + len(false), 1)),
         float(2 * hit / max(hit + len(false) + len(faults), 1)),
-        float(2 * points / max(alarm.sum() + (truth & fleet.present).sum(), 1)),
+        float(2 * points / max(alarm.sum() + (truth & grid.present).sum(), 1)),
         len(false),
     )
 
 
-Judge = Callable[[Fleet], NDArray[np.bool_]]
-"""Alarms of a fleet's bins, [bins, devices]."""
+Judge = Callable[[Grid], NDArray[np.bool_]]
+"""Alarms of a grid, [bins, devices]."""
 
 
 def ratings(
     config: Config, judges: Mapping[str, Judge], stream: Readings, begin: int, seeds: Sequence[int]
 ) -> list[Rating]:
     """The table, scored from bin ``begin`` on; those bins are learned from as all others are."""
-    clean = bins(config, stream)
+    clean = binned(config, stream)
     days = (clean.first + len(clean.present) - begin) / config.day * clean.present.shape[1]
     calm = {name: score(config, clean, judge(clean), [], begin).false / days for name, judge in judges.items()}
     made = []
@@ -180,9 +112,9 @@ def ratings(
         runs: dict[str, list[Score]] = {name: [] for name in judges}
         for seed in seeds:
             spoiled, faults = injected(stream, sensors, begin * config.bin_ms, seed)
-            fleet = bins(config, spoiled, clean)
+            spoiled_grid = binned(config, spoiled)
             for name, judge in judges.items():
-                runs[name].append(score(config, fleet, judge(fleet), faults, begin))
+                runs[name].append(score(config, spoiled_grid, judge(spoiled_grid), faults, begin))
         for name, scores in runs.items():
             made += [_rating(name, target, kind, scores, days, calm[name]) for kind in KINDS]
     return made

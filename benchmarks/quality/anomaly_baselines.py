@@ -4,16 +4,19 @@ That day has no faults; the detector too knows only the past. Earlier days are l
 """
 
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from river.anomaly import HalfSpaceTrees
 
-from benchmarks.quality.anomalies import Fleet, Judge, episodes
+from benchmarks.quality.anomalies import Judge, episodes
 from forecaster import lockstep
-from forecaster.config import Config
+from forecaster.config import SCALES, Config
 from forecaster.lockstep import Grid, Rounds
 
+DECAY, WARM_UP, FLOOR = 0.99, 24, 0.1
+"""Of a usual error: what it keeps from bin to bin, errors before it means anything, and the least, of ``SCALES``."""
 TREES, HEIGHT = 25, 8
 RANGES: dict[Hashable, tuple[float, float]] = {
     "temperature": (0.0, 50.0),
@@ -24,17 +27,31 @@ RANGES: dict[Hashable, tuple[float, float]] = {
 """°C and %RH, and their changes since the bin before: the trees cut the middle of each range first."""
 
 
-def residual(config: Config, fleet: Fleet) -> NDArray[np.float32]:
+def residual(config: Config, grid: Grid) -> NDArray[np.float64]:
     """How far a bin is from what its device forecast half an hour before, over the usual error; [bins, devices]."""
-    values = np.where(fleet.present[:, :, None], fleet.summary.mean, np.nan).astype(np.float32)
-    _, outputs = lockstep.run(config, Rounds(), Grid(fleet.first, values, fleet.present))
-    return np.asarray(outputs.anomaly_score[:, :, 0])
+    _, outputs = lockstep.run(config, Rounds(), grid)
+    return over_usual(np.abs(outputs.scored[:, :, 0] - grid.values) / np.asarray(SCALES))
 
 
-def half_space_trees(config: Config, fleet: Fleet) -> NDArray[np.float32]:
+def over_usual(sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest of a device's errors [bins, devices, sensors], in units of ``SCALES``, over its usual one.
+
+    That is an exponentially weighted mean, in which an error counts as no more than three usual ones.
+    """
+    scores, usual, seen = np.full(sizes.shape[:2], np.nan), np.zeros(sizes.shape[1:]), np.zeros(sizes.shape[1:])
+    for at, size in enumerate(sizes):
+        known, warm, level = np.isfinite(size), seen >= WARM_UP, np.maximum(usual, FLOOR)
+        scores[at] = np.fmax.reduce(np.where(known & warm, size / level, np.nan), axis=1)
+        learned = np.where(warm, np.minimum(size, 3 * level), size)
+        usual = np.where(known, usual + np.maximum(1 - DECAY, 1 / (seen + 1)) * (learned - usual), usual)
+        seen = seen + known
+    return scores
+
+
+def half_space_trees(config: Config, grid: Grid) -> NDArray[np.float32]:
     """Half-Space Trees of River, a forest for each device (Tan, Ting & Liu 2011); [bins, devices]."""
-    mean = np.asarray(fleet.summary.mean)
-    scores = np.full(fleet.present.shape, np.nan, np.float32)
+    mean = np.asarray(grid.summary.mean)
+    scores = np.full(grid.present.shape, np.nan, np.float32)
     for device in range(scores.shape[1]):
         forest = HalfSpaceTrees(TREES, HEIGHT, window_size=config.day, limits=RANGES, seed=config.seed)
         last = None
@@ -49,14 +66,14 @@ def half_space_trees(config: Config, fleet: Fleet) -> NDArray[np.float32]:
 
 
 def judge(
-    config: Config, scores: Callable[[Config, Fleet], NDArray[np.float32]], clean: Fleet, begin: int, rate: float
+    config: Config, scores: Callable[[Config, Grid], NDArray[Any]], clean: Grid, begin: int, rate: float
 ) -> Judge:
     """An alarm where the score is above the threshold of ``rate`` false alarms of a device in a day."""
     level = threshold(config, clean, scores(config, clean), begin, rate)
-    return lambda fleet: scores(config, fleet) > level
+    return lambda grid: scores(config, grid) > level
 
 
-def threshold(config: Config, clean: Fleet, scores: NDArray[np.float32], begin: int, false_alarms: float) -> float:
+def threshold(config: Config, clean: Grid, scores: NDArray[Any], begin: int, false_alarms: float) -> float:
     """The lowest score that gives no more false episodes of a device in a day, over the day before bin ``begin``."""
     end = begin - clean.first
     past = scores[max(end - config.day, 0) : end]

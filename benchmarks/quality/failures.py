@@ -11,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.anomalies import Fleet, bins, episodes
+from benchmarks.quality.anomalies import episodes
 from benchmarks.quality.faults import Readings
+from benchmarks.quality.grids import binned
 from forecaster.config import SENSORS, Config
+from forecaster.lockstep import Grid
 from producers.cleaning import LOW_BATTERY, Verdict
 from producers.dataset import DataSet, device_id
 
@@ -63,18 +65,18 @@ def found(data: DataSet) -> tuple[Readings, list[Failure]]:
     return Readings(rows["event_time"].astype(np.int64), devices, values), failures
 
 
-def warnings(config: Config, fleet: Fleet, alarm: NDArray[np.bool_], failures: Sequence[Failure]) -> list[Warnings]:
+def warnings(config: Config, grid: Grid, alarm: NDArray[np.bool_], failures: Sequence[Failure]) -> list[Warnings]:
     """Hold alarms, bool [bins, devices], against failures."""
     hour = 3_600_000 // config.bin_ms
     made = []
     for failure in failures:
-        at = failure.at // config.bin_ms - fleet.first
+        at = failure.at // config.bin_ms - grid.first
         own = alarm[:, [failure.column]]
         begun = [first for _, first, _ in episodes(own) if at - AROUND_H * hour <= first < at]
         after = slice(at, at + AROUND_H * hour)
         hits = np.flatnonzero(own[after, 0])
-        ends = (at + int(hits[0]) + 1 + fleet.first) * config.bin_ms if len(hits) else np.nan
-        here = fleet.present[after, failure.column]
+        ends = (at + int(hits[0]) + 1 + grid.first) * config.bin_ms if len(hits) else np.nan
+        here = grid.present[after, failure.column]
         made.append(
             Warnings(
                 failure.device,
@@ -86,7 +88,7 @@ def warnings(config: Config, fleet: Fleet, alarm: NDArray[np.bool_], failures: S
     return made
 
 
-def fleet_of(config: Config, data: DataSet) -> tuple[Fleet, list[Failure]]:
+def grid_of(config: Config, data: DataSet) -> tuple[Grid, list[Failure]]:
     """The bins of ``found``, and the failures in them."""
     readings, failures = found(data)
-    return bins(config, readings), failures
+    return binned(config, readings), failures

@@ -1,10 +1,12 @@
 """A prepared data set as the grid of bins that its devices would close on the stream."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.quality.faults import Readings
+from forecaster.bins import Summary
 from forecaster.config import SENSORS, Config
 from forecaster.lockstep import Grid
 from producers.cleaning import Verdict
@@ -27,41 +29,55 @@ def readings(data: DataSet) -> Readings:
 
 
 def grid(config: Config, data: DataSet) -> Devices:
-    """Means of the accepted readings by device and bin, in order of event time.
+    """The accepted readings' grid, and the motes that have any."""
+    rows = data.rows[data.rows["verdict"] == Verdict.ACCEPTED]
+    return Devices(binned(config, readings(data)), tuple(device_id(int(mote)) for mote in np.unique(rows["mote"])))
+
+
+def binned(config: Config, stream: Readings) -> Grid:
+    """Summaries of the readings by device and bin, in order of event time.
 
     A bin closes when its device reports from a later one, so every device's last bin never does.
     """
-    rows = data.rows[data.rows["verdict"] == Verdict.ACCEPTED]
-    motes, device = np.unique(rows["mote"], return_inverse=True)
-    numbers = rows["event_time"] // config.bin_ms
+    numbers = stream.event_times // config.bin_ms
     first = int(numbers.min())
-    at = (numbers - first, device)
-    shape = (int(numbers.max()) - first + 1, len(motes))
-    present = np.zeros(shape, bool)
-    present[at] = True
-    values = np.full((*shape, len(SENSORS)), np.nan)
-    for s, sensor in enumerate(SENSORS):
-        known = np.isfinite(rows[sensor])
-        where = (at[0][known], at[1][known])
-        sums, counts = np.zeros(shape), np.zeros(shape)
-        np.add.at(sums, where, rows[sensor][known])
-        np.add.at(counts, where, 1)
-        values[:, :, s] = np.where(counts, sums / np.maximum(counts, 1), np.nan)
+    shape = (int(numbers.max()) - first + 1, int(stream.devices.max()) + 1)
+    place = (numbers - first) * shape[1] + stream.devices
+    present = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape) > 0
     heard = present.copy()
     last = shape[0] - 1 - np.argmax(present[::-1], axis=0)
-    present[last, np.arange(len(motes))] = False
-    values[~present] = np.nan
-    names = tuple(device_id(int(mote)) for mote in motes)
-    return Devices(Grid(first, values.astype(np.float32), present, heard), names)
+    present[last, np.arange(shape[1])] = False
+    sensors = [_summary(place, stream.values[:, s], shape[0] * shape[1]) for s in range(len(SENSORS))]
+    counts, *floats = (np.stack(part, axis=-1).reshape(*shape, -1) for part in zip(*sensors, strict=True))
+    summary = Summary(counts.astype(np.int32), *(part.astype(np.float32) for part in floats))
+    return Grid(first, emptied(summary, ~present), present, heard)
+
+
+def _summary(place: NDArray[np.int64], values: NDArray[np.float64], size: int) -> list[NDArray[Any]]:
+    """One sensor's numbers at every place, as ``bins.close`` has them."""
+    known = np.isfinite(values)
+    where, some = place[known], values[known]
+    counts = np.bincount(where, minlength=size)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(where, some, size) / counts
+        deviation = np.sqrt(np.maximum(np.bincount(where, some * some, size) / counts - mean * mean, 0))
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, where, some)
+    np.maximum.at(high, where, some)
+    return [counts, mean, np.where(counts, low, np.nan), np.where(counts, high, np.nan), deviation]
+
+
+def emptied(summary: Summary, where: NDArray[np.bool_]) -> Summary:
+    """The same with nothing measured ``where`` it says, bool [bins, devices]."""
+    counts, *floats = summary
+    return Summary(
+        np.where(where[..., None], 0, counts), *(np.where(where[..., None], np.nan, part) for part in floats)
+    )
 
 
 def joining(grid: Grid, devices: list[int], bin_number: int) -> Grid:
     """The same grid in which some devices report nothing before a bin."""
-    present = grid.present.copy()
-    present[: bin_number - grid.first, devices] = False
-    values = np.where(present[:, :, None], grid.values, np.nan)
-    if grid.heard is None:
-        return grid._replace(present=present, values=values)
-    heard = grid.heard.copy()
-    heard[: bin_number - grid.first, devices] = False
-    return grid._replace(present=present, values=values, heard=heard)
+    absent = np.zeros(grid.present.shape, bool)
+    absent[: bin_number - grid.first, devices] = True
+    heard = None if grid.heard is None else grid.heard & ~absent
+    return grid._replace(summary=emptied(grid.summary, absent), present=grid.present & ~absent, heard=heard)

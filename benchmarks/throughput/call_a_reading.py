@@ -17,7 +17,8 @@ from pyflink.datastream.state import ValueStateDescriptor
 
 from flink_training.job import RECORD, readings, write
 from flink_training.packing import Batch
-from forecaster import online
+from forecaster import bins, online
+from forecaster.bins import Summary
 from forecaster.config import Config
 from schemas.codec import Codec
 from schemas.events import Prediction
@@ -43,15 +44,17 @@ class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
         reading = self.codec.decode("iot_stream", batch.value(0), batch.key(0))
         learner = self.learner.value() or online.init(self.config)
         values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
-        level = np.array([np.nan if v is None else v for v in values], np.float32)
+        opened, _ = bins.add(None, values, reading.event_time, batch.origin(0).offset, self.config.bin_ms)
+        summary = Summary(*np.array(bins.close(opened, reading.event_time).summary, np.float32))
+        summary = summary._replace(counts=summary.counts.astype(np.int32))
         number = np.int32(int(learner.history.newest) + 1)
-        learner, outputs = jax.device_get(online.update(self.config, learner, number, level, np.int32(0)))
+        learner, outputs = jax.device_get(online.update(self.config, learner, number, summary, np.int32(0)))
         self.learner.update(learner)
         horizon_ms = self.config.horizons_ms[0]
         event = Prediction(
             prediction_id("local", reading.device_id, horizon_ms, reading.event_time),
             *("local", reading.device_id, 0, reading.event_time, reading.event_time + horizon_ms, horizon_ms),
-            *(measurements(outputs.forecasts.combined[0]), measurements(level), None, None, None, None),
+            *(measurements(outputs.forecasts.combined[0]), measurements(summary.mean), None, None, None, None),
             *(batch.origin(0).partition, batch.origin(0).offset, reading.dataset),
         )
         record = self.codec.encode(event)

@@ -6,35 +6,16 @@ import jax
 import jax.numpy as jnp
 
 from forecaster.anomalies import evidence, tails, usual
-from forecaster.anomalies.evidence import WATCHED, Past, Summary
+from forecaster.anomalies.evidence import WATCHED, Past
 from forecaster.anomalies.tails import Tails
 from forecaster.anomalies.usual import Usual
-from forecaster.config import SENSORS, Config
+from forecaster.bins import Summary
+from forecaster.config import SENSORS, Config, Detection
 
 KINDS = ("none", "spike", "drift", "stuck", "noise")
 SPIKE, DRIFT, STUCK, NOISE = 1, 2, 3, 4
 SHARES = (0.06, 0.06, 0.06, 0.06, 0.30, 0.38, 0.04, 0.02)
 """Of the false alarms, for each kind of evidence: lone and spread of both sensors, half hour, hour, runs of both."""
-
-
-class Detection(NamedTuple):
-    """Settings; hashable.
-
-    Attributes:
-        false_alarms: false episodes of a device in a day.
-        bins: that an episode lasts on average, as far as it is false.
-        days: after which what was usual has mostly been forgotten.
-        release: usual sizes of an hour's move within which a drift is over.
-        patience: bins after which it is over in any case.
-        accepted: bins after which an alarm is taken for a new normal.
-    """
-
-    false_alarms: float = 0.4
-    bins: float = 1.1
-    days: float = 10.0
-    release: float = 2.5
-    patience: int = 30
-    accepted: int = 72
 
 
 class Shared(NamedTuple):
@@ -87,23 +68,21 @@ def init(config: Config) -> State:
     return State(nothing(), evidence.beginning(config), drift, jnp.zeros(tails.KINDS, jnp.int32))
 
 
-def update(
-    config: Config, detection: Detection, state: State, number: jax.Array, summary: Summary, fleet: Shared
-) -> tuple[State, Verdict]:
+def update(config: Config, state: State, number: jax.Array, summary: Summary, fleet: Shared) -> tuple[State, Verdict]:
     """Judge one bin, then learn from it.
 
     Args:
-        config: of the learning core; static.
-        detection: static.
+        config: static.
         state: before.
         number: int32 [], of the bin, counted since 1970; later than the one before.
-        summary: of the bin.
+        summary: of the bin; counts int32 [sensors], the rest float32 [sensors].
         fleet: what all devices have told, ``nothing()`` where there is none.
     """
+    detection = config.detection
     past, found = evidence.look(config, state.past, number, summary)
     at = usual.slot(config, number)
     own = state.own
-    size = usual.size(own.usual, fleet.usual, at)
+    size = usual.size(own.usual, fleet.usual, at[1])
     strange = found.sizes / size
     # Air that changes is strange in both sensors and not in its vapour pressure, where that can be told.
     doubtful = jnp.where(jnp.isfinite(strange[6]), jnp.minimum(strange[:4], strange[6]), strange[:4])
@@ -126,10 +105,10 @@ def update(
         own.usual,
         at,
         jnp.where(kept, found.sizes, jnp.nan),
-        _bound(own.usual, fleet.usual, at, size),
+        _bound(own.usual, fleet.usual, at[1], size),
     )
     # Only what is held against a day or more of its own says how often such evidence comes.
-    sure = jnp.concatenate([own.usual.weights[at, :6] >= 20, jnp.ones(WATCHED, bool)])
+    sure = jnp.concatenate([usual.seen(own.usual, at[1])[:6] >= 20, jnp.ones(WATCHED, bool)])
     counted = jnp.where(news & sure, strange, jnp.nan)
     told = tails.learn(own.tails, fleet.tails, counted, hit & (state.on == 0), allowed, config.day, detection.days)
     past = evidence.remember(past, found.vapour, ~verdict.alarm.any())
@@ -138,7 +117,7 @@ def update(
 
 def _bound(own: Usual, fleet: Usual, at: jax.Array, size: jax.Array) -> jax.Array:
     """The largest size that is learned from; any, where there is nothing to compare with yet."""
-    known = own.weights[at] + fleet.weights[at] >= 12
+    known = usual.seen(own, at) + usual.seen(fleet, at) >= 12
     return jnp.where(known, usual.CAP * size, jnp.inf)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from forecaster.bins import Summary
 from forecaster.config import Config
 
 WATCHED = 2
@@ -22,20 +23,8 @@ BUFFERING = 0.8
 A fifth, alike on all motes of the Intel Lab on 4 and 5 March 2004."""
 
 
-class Summary(NamedTuple):
-    """One bin of one device, by sensor.
-
-    Attributes:
-        counts: int32 [sensors], measurements.
-        mean, low, high: float32 [sensors], of them, in the sensor's unit; NaN where there is none.
-        deviation: float32 [sensors], their population standard deviation; NaN where there is none.
-    """
-
-    counts: jax.Array
-    mean: jax.Array
-    low: jax.Array
-    high: jax.Array
-    deviation: jax.Array
+LARGEST = 1e6
+"""No size is taken for larger, whatever a sensor says: its square must still be a number."""
 
 
 class Past(NamedTuple):
@@ -111,7 +100,7 @@ def look(config: Config, past: Past, number: jax.Array, summary: Summary) -> tup
         jnp.where(here, jnp.where(flat, low, jnp.nan), past.same),
         run,
     )
-    sizes = jnp.concatenate([lone, spread, moved, apart[None]])
+    sizes = jnp.minimum(jnp.concatenate([lone, spread, moved, apart[None]]), LARGEST)
     return after, Evidence(sizes, jnp.where(here, run, jnp.nan), now)
 
 

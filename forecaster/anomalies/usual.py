@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from forecaster import climatology
 from forecaster.anomalies.evidence import SIZES
 from forecaster.config import Config
 
@@ -21,7 +22,7 @@ CAP = 6.0
 
 
 class Usual(NamedTuple):
-    """Sums over the past, older days counting less; float32 [SLOTS, sizes]. Means of them are the fleet's.
+    """Sums over the past, older days counting less; float32 [day kinds, SLOTS, sizes]. Means of them are the fleet's.
 
     Attributes:
         squares: of the sizes.
@@ -34,19 +35,28 @@ class Usual(NamedTuple):
 
 def empty() -> Usual:
     """Nothing seen."""
-    return Usual(jnp.zeros((SLOTS, len(SIZES))), jnp.zeros((SLOTS, len(SIZES))))
+    nothing = jnp.zeros((climatology.KINDS, SLOTS, len(SIZES)))
+    return Usual(nothing, nothing)
 
 
-def slot(config: Config, number: jax.Array) -> jax.Array:
-    """The time of day of a bin, int32 []."""
-    return number % config.day * SLOTS // config.day
+def slot(config: Config, number: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The kind of day and the time of day of a bin, int32 []."""
+    kind, _ = climatology.place(config, number)
+    return kind, number % config.day * SLOTS // config.day
 
 
 def size(own: Usual, fleet: Usual, at: jax.Array) -> jax.Array:
-    """The usual size of each kind of evidence in slot ``at``, float32 [sizes].
+    """The usual size of each kind of evidence at time of day ``at``, float32 [sizes]: on the livelier kind of day.
 
-    A device's own, at this time of day and the next ones, with a share of its whole day; what it has not seen, the
-    fleet has.
+    A Monday after a weekend is then no surprise; what the weekend's own calm would give is not gained.
+    """
+    return jax.vmap(_size, in_axes=(0, 0, None))(own, fleet, at).max(axis=0)
+
+
+def _size(own: Usual, fleet: Usual, at: jax.Array) -> jax.Array:
+    """Of one kind of day: a device's own, at this time of day and the next ones, with a share of its whole day.
+
+    What it has not seen, the fleet has.
     """
     fleets = (fleet.squares[at] + fleet.squares.mean(0) / 2) / _positive(fleet.weights[at] + fleet.weights.mean(0) / 2)
     trust = jnp.minimum(fleet.weights.sum(0), FLEET_BINS)
@@ -57,7 +67,19 @@ def size(own: Usual, fleet: Usual, at: jax.Array) -> jax.Array:
     return jnp.maximum(jnp.sqrt(square), jnp.array(FLOOR))
 
 
-def learn(config: Config, days: float, own: Usual, at: jax.Array, sizes: jax.Array, bound: jax.Array) -> Usual:
+def seen(usual: Usual, at: jax.Array) -> jax.Array:
+    """Bins at time of day ``at``, of any kind of day, float32 [sizes]."""
+    return usual.weights[:, at].sum(axis=0)
+
+
+def learn(
+    config: Config,
+    days: float,
+    own: Usual,
+    at: tuple[jax.Array, jax.Array],
+    sizes: jax.Array,
+    bound: jax.Array,
+) -> Usual:
     """Take the sizes that are not NaN, none as larger than ``bound``; after ``days`` most has been forgotten."""
     known = jnp.isfinite(sizes)
     keep = 1 - SLOTS / (config.day * days)

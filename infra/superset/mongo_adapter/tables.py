@@ -72,7 +72,7 @@ _ALL = (
             *_measurements("actual"),
             *_measurements("error"),
             *_columns(anomaly_score="float", anomaly="boolean", reading_partition="integer", reading_offset="integer"),
-            *_columns(dataset="string"),
+            *_columns(dataset="string", fault="string"),
         ),
         reading="forecasts",
     ),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.quality.anomalies import Fleet
 from benchmarks.quality.failures import IN_A_ROW, Failure, found, warnings
 from forecaster.config import Config
+from forecaster.lockstep import Grid
 from producers.cleaning import LOW_BATTERY, Verdict
 from producers.dataset import DataSet
 from producers.parse import ROW
@@ -34,12 +34,12 @@ def test_a_failure_is_a_voltage_that_stays_low():
 def test_alarms_around_a_failure_are_counted_in_hours():
     alarm = np.zeros((60 * HOUR, 2), bool)
     alarm[[5 * HOUR, 28 * HOUR, 28 * HOUR + 2, 31 * HOUR, 40 * HOUR], 1] = True
-    fleet = Fleet(START // CONFIG.bin_ms, None, np.ones_like(alarm))
+    grid = Grid(START // CONFIG.bin_ms, None, np.ones_like(alarm))
     failure = Failure("mote-02", 1, START + 30 * 3_600_000)
-    (one,) = warnings(CONFIG, fleet, alarm, [failure])
+    (one,) = warnings(CONFIG, grid, alarm, [failure])
     assert one.before == (2.0,)  # one episode in the day before; the alarm of the fifth hour is too old
     assert one.after_hours == pytest.approx(1 + 1 / HOUR)
     assert one.bins == pytest.approx(2 / (24 * HOUR))
-    (none,) = warnings(CONFIG, fleet, alarm & False, [failure])
+    (none,) = warnings(CONFIG, grid, alarm & False, [failure])
     assert none.before == ()
     assert np.isnan(none.after_hours)

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from benchmarks.quality.anomalies import Fleet, bins, episodes, score
-from benchmarks.quality.anomaly_baselines import threshold
+from benchmarks.quality.anomalies import episodes, score
+from benchmarks.quality.anomaly_baselines import over_usual, threshold
 from benchmarks.quality.faults import DAY_MS, KINDS, MINUTES, Fault, Readings, injected
+from benchmarks.quality.grids import binned
 from forecaster.config import Config
+from forecaster.lockstep import Grid
 
 CONFIG = Config()
 START = 1_078_358_400_000  # 2004-03-04
@@ -63,16 +65,16 @@ def test_bins_say_what_is_in_them():
     stream = readings()
     values = stream.values.copy()
     values[::7, 1] = np.nan
-    fleet = bins(CONFIG, stream._replace(values=values))
+    grid = binned(CONFIG, stream._replace(values=values))
     at = 100
-    inside = (stream.devices == 1) & (stream.event_times // CONFIG.bin_ms - fleet.first == at)
+    inside = (stream.devices == 1) & (stream.event_times // CONFIG.bin_ms - grid.first == at)
     for sensor in range(4):
         some = values[inside, sensor][np.isfinite(values[inside, sensor])]
         expected = [len(some), some.mean(), some.min(), some.max(), some.std()]
-        np.testing.assert_allclose([part[at, 1, sensor] for part in fleet.summary], expected, rtol=1e-5)
-    assert fleet.present.shape == (DAYS * CONFIG.day, DEVICES)
-    assert not fleet.present[CONFIG.day :, DEVICES - 1].any()
-    assert np.isnan(fleet.summary.mean[CONFIG.day, DEVICES - 1]).all()
+        np.testing.assert_allclose([part[at, 1, sensor] for part in grid.summary], expected, rtol=1e-5)
+    assert grid.present.shape == (DAYS * CONFIG.day, DEVICES)
+    assert not grid.present[CONFIG.day :, DEVICES - 1].any()
+    assert np.isnan(grid.summary.mean[CONFIG.day, DEVICES - 1]).all()
 
 
 def test_alarms_are_counted_as_episodes_found_faults_and_points():
@@ -81,7 +83,7 @@ def test_alarms_are_counted_as_episodes_found_faults_and_points():
     alarm[30, 1] = True
     assert episodes(alarm) == [(0, 10, 14), (0, 20, 20), (0, 40, 40), (1, 30, 30)]
     first = START // CONFIG.bin_ms
-    fleet = Fleet(first, None, np.ones_like(alarm))
+    grid = Grid(first, None, np.ones_like(alarm))
     moment = lambda bin_: START + bin_ * CONFIG.bin_ms  # noqa: E731
     faults = [
         Fault(0, "drift", moment(8), moment(12)),  # found after two bins
@@ -89,7 +91,7 @@ def test_alarms_are_counted_as_episodes_found_faults_and_points():
         Fault(1, "noise", moment(0), moment(20)),  # not found
         Fault(1, "spike", moment(30) + 1000, moment(30) + 1001),  # found at once
     ]
-    found = score(CONFIG, fleet, alarm, faults, first)
+    found = score(CONFIG, grid, alarm, faults, first)
     assert {kind: list(part) for kind, part in found.delays.items() if kind != "noise"} == {
         "drift": [15],
         "stuck": [50],
@@ -100,23 +102,34 @@ def test_alarms_are_counted_as_episodes_found_faults_and_points():
     assert found.event_precision == pytest.approx(3 / (3 + 1))
     assert found.event_f1 == pytest.approx(2 * 3 / (3 + 1 + 4))
     assert found.point_f1 == pytest.approx(2 * 3 / (6 + 4 + 4 + 20 + 1))
-    later = score(CONFIG, fleet, alarm, [], first + 35)
+    later = score(CONFIG, grid, alarm, [], first + 35)
     assert later.false == 1
 
 
 def test_nothing_to_find_and_nothing_cried_is_a_score():
-    fleet = Fleet(0, None, np.ones((9, 1), bool))
-    found = score(CONFIG, fleet, np.zeros((9, 1), bool), [], 0)
+    grid = Grid(0, None, np.ones((9, 1), bool))
+    found = score(CONFIG, grid, np.zeros((9, 1), bool), [], 0)
     assert (found.event_precision, found.event_f1, found.point_f1, found.false) == (0, 0, 0, 0)
 
 
 def test_a_baselines_threshold_knows_only_the_day_before():
     random = np.random.default_rng(0)
-    fleet = Fleet(0, None, np.ones((3 * CONFIG.day, 4), bool))
-    scores = random.random(fleet.present.shape).astype(np.float32)
-    level = threshold(CONFIG, fleet, scores, 2 * CONFIG.day, 0.5)
+    grid = Grid(0, None, np.ones((3 * CONFIG.day, 4), bool))
+    scores = random.random(grid.present.shape).astype(np.float32)
+    level = threshold(CONFIG, grid, scores, 2 * CONFIG.day, 0.5)
     other = scores.copy()
     other[2 * CONFIG.day :] += 100
     other[: CONFIG.day] += 100
-    assert threshold(CONFIG, fleet, other, 2 * CONFIG.day, 0.5) == level
+    assert threshold(CONFIG, grid, other, 2 * CONFIG.day, 0.5) == level
     assert len(episodes(scores[CONFIG.day : 2 * CONFIG.day] > level)) <= 0.5 * 4
+
+
+def test_an_error_is_held_against_the_usual_one_which_it_changes_by_a_bounded_step():
+    sizes = np.ones((40, 1, 2))
+    sizes[30, 0, 0], sizes[30, 0, 1] = 50, np.nan
+    scores = over_usual(sizes)[:, 0]
+    assert np.isnan(scores[:24]).all()
+    np.testing.assert_allclose(scores[24:31], [1, 1, 1, 1, 1, 1, 50])
+    # The mean of thirty ones and a three; the other sensor's is still one.
+    np.testing.assert_allclose(scores[31], 1)
+    assert over_usual(np.where(np.arange(40)[:, None, None] == 31, 2, sizes[:, :, :1]))[31, 0] == 2 / ((30 + 3) / 31)

@@ -16,7 +16,7 @@ from forecaster.lockstep import Grid
 from producers.cleaning import Verdict
 from producers.dataset import prepare
 from producers.synthetic import write
-from tests.unit.forecaster.series import START, TINY, random_walk
+from tests.unit.forecaster.series import START, TINY, random_walk, single
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,13 @@ def test_the_grid_holds_the_bins_that_a_device_closes_on_the_stream(raw, tmp_pat
             closed += [done] if done else []
         assert [b.number for b in closed] == (np.flatnonzero(found.grid.present[:, d]) + found.grid.first).tolist()
         for b in closed:
-            np.testing.assert_allclose(found.grid.values[b.number - found.grid.first, d], b.values, rtol=1e-5)
+            at = [part[b.number - found.grid.first, d] for part in found.grid.summary]
+            np.testing.assert_array_equal(at, np.array(b.summary, np.float32))
 
 
 def small():
-    values = np.stack([random_walk(d, 40, missing=0.1) for d in range(3)], axis=1).astype(np.float32)
-    return Grid(START, values, np.ones((40, 3), bool))
+    values = np.stack([random_walk(d, 40, missing=0.1) for d in range(3)], axis=1)
+    return Grid(START, single(values), np.ones((40, 3), bool))
 
 
 def test_errors_lie_at_the_bin_that_was_forecast():

@@ -11,12 +11,14 @@ import pytest
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.forecasts import predictions
 from forecaster import adoption, course, knowledge, online, weights
-from forecaster.bins import ClockJumpError, Columns, LateReadingError
+from forecaster.bins import ClockJumpError, Columns, LateReadingError, Summary
+from forecaster.config import Config
 from forecaster.knowledge import architecture, initial
 from schemas.events import Reading
-from tests.unit.forecaster.series import START, TINY, random_walk
+from tests.unit.forecaster.series import START, TINY, air, random_walk
 
 BIN = TINY.bin_ms
+CONFIG = Config()
 PARTITION = 3
 
 
@@ -49,6 +51,13 @@ def fold(rows, models=None, device=None, offset=0, known_at=None, batch=7, confi
     return device, outcomes
 
 
+def summary(pair):
+    """Of two readings in a bin."""
+    table = np.array(pair)
+    parts = [part(table, axis=0).astype(np.float32) for part in (np.mean, np.min, np.max, np.std)]
+    return Summary(np.full(4, 2, np.int32), *parts)
+
+
 def updates_of(outcomes):
     return [update for outcome in outcomes for update in outcome.updates]
 
@@ -69,8 +78,7 @@ def test_it_is_the_learning_core_over_the_means_of_bins():
     learner, made = online.init(TINY), {}
     for n in range(len(rows) // 2 - 1):
         pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[2 * n : 2 * n + 2]]
-        values = np.mean(pair, axis=0).astype(np.float32)
-        learner, out = online.update(TINY, learner, np.int32(START + n), values, np.int32(0))
+        learner, out = online.update(TINY, learner, np.int32(START + n), summary(pair), np.int32(0))
         made.update({(START + n + 1, h): np.asarray(out.forecasts.combined)[i] for i, h in enumerate(TINY.horizons)})
     forecasts = [p for p in predictions_of(events) if p.actual is None]
     assert len(forecasts) == len(made)
@@ -153,7 +161,8 @@ def test_a_new_device_starts_from_the_newest_ripe_model_as_it_is():
     }
     device, events = fold(readings(2, 2)[:3], models)
     learner = device.training.learner
-    taken = online.known(learner)._replace(climatology=learner.fleet.climatology)
+    own = {"climatology": learner.fleet.climatology, "anomalies": learner.fleet.anomalies}
+    taken = online.known(learner)._replace(**own)
     assert weights.to_bytes(taken) == weights.to_bytes(params(5))
     assert device.training.version == 5
     assert {p.model_version for p in predictions_of(events)} == {5}
@@ -170,8 +179,7 @@ def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
     before = device.training.learner
     blended = adoption.adopt(TINY, before, params(1))
     pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[16:18]]
-    values = np.mean(pair, axis=0).astype(np.float32)
-    expected, _ = online.update(TINY, blended, np.int32(START + 8), values, np.int32(1))
+    expected, _ = online.update(TINY, blended, np.int32(START + 8), summary(pair), np.int32(1))
     after, _ = fold(rows[18:19], {1: FleetModel(0, params(1))}, device, 18)
     found, wanted = knowledge.flat(online.known(after.training.learner)), knowledge.flat(online.known(expected))
     np.testing.assert_allclose(found, wanted, atol=1e-5)
@@ -244,13 +252,34 @@ def test_a_device_that_measures_nothing_forecasts_nothing_and_updates_nothing():
     assert updates_of(events) + predictions_of(events) == []
 
 
+def test_a_fault_is_named_where_forecasts_for_its_bin_are_scored():
+    """Four days of calm air, six readings a bin; then temperature stands still for two hours."""
+    values = air(1)
+    at = 3 * CONFIG.day + 100
+    values[at : at + 24, :, 0] = values[at, 0, 0]
+    first = START // CONFIG.day * CONFIG.day
+    rows = [
+        Reading("mote-07", (first + n) * CONFIG.bin_ms + 40_000 * k, None, *pair, None, None, dataset="test")
+        for n, bin_ in enumerate(values.tolist())
+        for k, pair in enumerate(bin_)
+    ]
+    _, events = fold(rows, batch=500, config=CONFIG)
+    scored = [event for event in predictions_of(events) if event.actual is not None]
+    named = {event.target_at // CONFIG.bin_ms - 1 - first: event.fault for event in scored if event.anomaly}
+    assert set(range(at + 4, at + 24)) <= named.keys()
+    assert {named[n].split(", ")[0] for n in range(at + 4, at + 24)} == {"temperature stuck"}
+    assert all((event.fault is not None) == bool(event.anomaly) for event in scored)
+    assert {event.anomaly_score for event in scored if event.target_at < (first + CONFIG.day) * CONFIG.bin_ms} == {None}
+    assert all(event.fault is None and event.anomaly is None for event in predictions_of(events) if event not in scored)
+
+
 def test_training_that_diverges_begins_anew_from_the_fleets_model_and_says_so():
     rows = readings(40, 2)
     models = {1: FleetModel(0, params(1))}
     device, events = fold(rows, models, config=TINY._replace(norm_limit=1e-3))
     assert sum(update.resets for update in updates_of(events)) > 30
     learner = device.training.learner
-    begun = online.known(learner)._replace(climatology=params(1).climatology)
+    begun = online.known(learner)._replace(climatology=params(1).climatology, anomalies=params(1).anomalies)
     assert weights.to_bytes(begun) == weights.to_bytes(params(1))
     _, calm = fold(rows, models)
     assert sum(update.resets for update in updates_of(calm)) == 0

@@ -59,4 +59,4 @@ def test_what_goes_out_is_laid_out_as_unpacked_java_reads_it():
         "<ii", 3, 2
     )
     assert data == expected + rows.tobytes()
-    assert COLUMNS.itemsize == 5 * 8 + 5 * 4 * 8 + 8 + 2 * 4
+    assert COLUMNS.itemsize == 5 * 8 + 5 * 4 * 8 + 8 + 3 * 4

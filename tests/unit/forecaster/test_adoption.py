@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster import online
+from forecaster import features, online
 from forecaster.adoption import adopt, due
 from forecaster.config import Config
 from forecaster.knowledge import initial
+from tests.unit.forecaster.series import TINY
 
 CONFIG = Config()
 DELAY = CONFIG.adoption_delay_ms
@@ -49,12 +50,59 @@ def tree(value):
     return jax.tree.map(lambda array: np.full_like(array, value), initial(CONFIG))
 
 
+def old(learner, examples=10**6):
+    """The same with many examples behind it."""
+    return learner._replace(memory=learner.memory._replace(stored=np.int32(examples)))
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.0, 2.0), (0.25, 3.0), (0.5, 4.0), (1.0, 6.0)])
-def test_an_adopting_network_lies_between_the_devices_own_and_the_fleets(share, expected):
-    learner = online.init(CONFIG, tree(2.0))
+def test_an_old_devices_network_moves_by_the_share_that_is_set(share, expected):
+    learner = old(online.init(CONFIG, tree(2.0)))
     adopted = adopt(CONFIG._replace(blend=share), learner, tree(6.0))
-    assert all((leaf == expected).all() and leaf.dtype == np.float32 for leaf in jax.tree.leaves(adopted.params))
+    for leaf in jax.tree.leaves(adopted.params):
+        np.testing.assert_allclose(leaf, expected, atol=1e-4)
+        assert leaf.dtype == np.float32
     assert jax.tree.structure(adopted) == jax.tree.structure(learner)
+
+
+def test_the_younger_a_device_is_the_more_it_leans_on_the_fleet():
+    config = CONFIG._replace(blend=0.2, youth=10)
+    learners = [old(online.init(config, tree(2.0)), examples) for examples in (0, 10, 10**6)]
+    moved = [float(adopt(config, one, tree(6.0)).params["params"]["moves"]["bias"][0]) for one in learners]
+    np.testing.assert_allclose(moved, [6.0, 2 + 4 * (0.2 + 0.8 / 2), 2 + 4 * 0.2], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("policy", "hidden", "last"), [("blend", 3.2, 3.2), ("replace", 6, 6), ("body", 3.2, 2), ("proximal", 2, 2)]
+)
+def test_each_policy_moves_what_it_says(policy, hidden, last):
+    adopted = adopt(CONFIG._replace(adoption=policy), old(online.init(CONFIG, tree(2.0))), tree(6.0))
+    found = adopted.params["params"]
+    assert set(found) == {"hidden_1", "hidden_2", "moves"}
+    for name, layer in found.items():
+        for array in layer.values():
+            np.testing.assert_allclose(array, last if name == "moves" else hidden, rtol=1e-4)
+    assert all((leaf == 6).all() for leaf in jax.tree.leaves(adopted.fleet))
+
+
+def test_a_policy_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="'average' is none of blend, replace, body, proximal"):
+        adopt(CONFIG._replace(adoption="average"), online.init(CONFIG), tree(6.0))
+
+
+def test_proximal_steps_are_drawn_toward_the_fleets_network():
+    """The gradient is that of blending plus the weighted distance, before its size is bounded."""
+    config = TINY._replace(replays=0, adoption="proximal", proximity=0.5)
+    start = jax.tree.map(lambda array: 0 * array + 0.01, initial(TINY))
+    learner = online.init(TINY, start)._replace(fleet=jax.tree.map(lambda array: 0 * array + 0.03, start))
+    inputs, labels = np.zeros((3, features.size(TINY)), np.float32), np.full(TINY.outputs, 0.05, np.float32)
+    nothing = online._recall(config, learner.memory, online.draws(config, np.int32(1)))
+    means = []
+    for one in (config._replace(adoption="blend"), config):
+        _, state = online._learn(one, learner, inputs, labels, *nothing)
+        means.append(next(s.mu for s in jax.tree.leaves(state, is_leaf=lambda s: hasattr(s, "mu")) if hasattr(s, "mu")))
+    for plain, drawn in zip(*map(jax.tree.leaves, means), strict=True):
+        np.testing.assert_allclose(drawn - plain, 0.1 * 0.5 * (0.01 - 0.03), rtol=1e-3)
 
 
 def test_adoption_brings_the_fleets_climatology_and_leaves_the_rest_alone():

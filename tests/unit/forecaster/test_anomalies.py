@@ -9,26 +9,15 @@ import pytest
 
 from benchmarks.quality import anomalies
 from forecaster.anomalies import detector, evidence, tails, usual
-from forecaster.anomalies.detector import KINDS, Detection
-from forecaster.anomalies.evidence import Summary
-from forecaster.config import Config
-from tests.unit.forecaster.series import START
+from forecaster.anomalies.detector import KINDS
+from forecaster.bins import Summary
+from forecaster.config import Config, Detection
+from forecaster.lockstep import Grid
+from tests.unit.forecaster.series import READINGS, START, air
 
-CONFIG, DETECTION = Config(), Detection()
+CONFIG = Config()
 DAY = CONFIG.day
-DAYS, READINGS = 4, 6
 NOTHING = detector.nothing()
-
-
-def air(seed, days=DAYS, noise=0.02):
-    """float64 [bins, readings, 2]: °C and %RH over days; air that warms by day, its vapour nearly steady."""
-    random = np.random.default_rng(seed)
-    moments = np.arange(days * DAY * READINGS) / READINGS / DAY
-    warm = 21 + 2 * np.sin(2 * np.pi * moments) + noise * random.standard_t(3, len(moments))
-    vapour = 2.2 + 0.02 * np.sin(2 * np.pi * moments / 3)
-    magnus = evidence.BUFFERING * evidence.MAGNUS_A * warm / (warm + evidence.MAGNUS_B)
-    wet = np.exp(vapour - magnus + 2.3 + 0.001 * random.standard_t(3, len(moments)))
-    return np.stack([warm, wet], axis=1).reshape(days * DAY, READINGS, 2)
 
 
 def summaries(values):
@@ -40,19 +29,19 @@ def summaries(values):
 
 
 @partial(jax.jit, static_argnums=0)
-def scanned(detection, state, numbers, bins, fleet):
+def scanned(config, state, numbers, bins, fleet):
     def step(state, row):
         number, summary = row
-        return detector.update(CONFIG, detection, state, number, summary, fleet)
+        return detector.update(config, state, number, summary, fleet)
 
     return jax.lax.scan(step, state, (numbers, bins))
 
 
-def judged(values, fleet=NOTHING, numbers=None, state=None, detection=DETECTION):
+def judged(values, fleet=NOTHING, numbers=None, state=None, config=CONFIG):
     """State after, and verdicts as NumPy arrays."""
     numbers = START + np.arange(len(values)) if numbers is None else numbers
     state = detector.init(CONFIG) if state is None else state
-    state, verdicts = scanned(detection, state, jnp.asarray(numbers, jnp.int32), summaries(values), fleet)
+    state, verdicts = scanned(config, state, jnp.asarray(numbers, jnp.int32), summaries(values), fleet)
     return state, jax.tree.map(np.asarray, verdicts)
 
 
@@ -138,7 +127,7 @@ def test_a_scan_is_one_update_after_the_other():
     values, _ = spoiled(air(6, days=1), "noise", 0, 200)
     state, verdicts = judged(values)
     one = detector.init(CONFIG)
-    step = jax.jit(partial(detector.update, CONFIG, DETECTION))
+    step = jax.jit(partial(detector.update, CONFIG))
     bins = summaries(values)
     for n in range(len(values)):
         one, verdict = step(one, jnp.int32(START + n), Summary(*(part[n] for part in bins)), NOTHING)
@@ -154,14 +143,15 @@ def test_a_fleets_rate_of_false_alarms_is_near_the_setting_whatever_its_noise():
         values[:, :, 0] += 0.02 * np.random.default_rng(seed).standard_t(5, (days * DAY, READINGS)) * (1 + seed)
         rows.append(summaries(values))
     bins = Summary(*(np.stack(parts, axis=1) for parts in zip(*rows, strict=True)))
-    fleet = anomalies.Fleet(START, bins, np.ones((days * DAY, devices), bool))
-    false = len(anomalies.episodes(anomalies.alarms(CONFIG, DETECTION, fleet)[3 * DAY :]))
-    assert false / devices / (days - 3) <= 2 * DETECTION.false_alarms
+    grid = Grid(START, bins, np.ones((days * DAY, devices), bool))
+    false = len(anomalies.episodes(anomalies.alarms(CONFIG, grid)[3 * DAY :]))
+    assert false / devices / (days - 3) <= 2 * CONFIG.detection.false_alarms
 
 
 def test_a_higher_setting_gives_more_alarms():
     values = air(30, 6, noise=0.1)
-    few, many = (judged(values, detection=Detection(false_alarms=rate))[1].alarm[2 * DAY :].sum() for rate in (0.1, 20))
+    settings = (CONFIG._replace(detection=Detection(false_alarms=rate)) for rate in (0.1, 20))
+    few, many = (judged(values, config=config)[1].alarm[2 * DAY :].sum() for config in settings)
     assert few < many
 
 
@@ -177,10 +167,19 @@ def test_p_values_are_the_shares_of_a_sorted_past():
         np.testing.assert_allclose(found, (past >= level).mean(), rtol=0.1)
 
 
-def test_the_usual_size_is_the_root_mean_square_at_this_time_of_day():
-    own = usual.empty()
-    sizes = np.random.default_rng(1).exponential(1.0, (24, 7)).astype(np.float32)
-    for row in sizes:
-        own = usual.learn(CONFIG, 1e9, own, jnp.int32(3), jnp.asarray(row), jnp.full(7, jnp.inf))
+def test_the_usual_size_is_the_root_mean_square_at_this_time_of_day_on_the_livelier_kind_of_day():
+    own, random = usual.empty(), np.random.default_rng(1)
+    calm, lively = random.exponential(1.0, (24, 7)), random.exponential([2.0] * 6 + [0.4], (24, 7))
+    for kind, rows in ((jnp.int32(0), calm), (jnp.int32(1), lively)):
+        for row in rows:
+            own = usual.learn(CONFIG, 1e9, own, (kind, jnp.int32(3)), jnp.asarray(row), jnp.full(7, jnp.inf))
     found = usual.size(own, usual.empty(), jnp.int32(3))
-    np.testing.assert_allclose(found, np.sqrt((sizes**2).mean(axis=0)), rtol=1e-4)
+    expected = [np.sqrt((rows**2).mean(axis=0)) for rows in (calm, lively)]
+    assert expected[0][6] > expected[1][6]
+    np.testing.assert_allclose(found, np.maximum(*expected), rtol=1e-4)
+    assert (usual.seen(own, jnp.int32(3)) == 48).all()
+
+
+def test_saturday_and_monday_are_of_two_kinds():
+    saturday, monday = (1_078_531_200_000 // CONFIG.bin_ms + days * DAY for days in (0, 2))
+    assert [tuple(map(int, usual.slot(CONFIG, jnp.int32(day + 13 * 12)))) for day in (saturday, monday)] == [(1, 6), (0, 6)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.bins import MAX_JUMP_MS, Bin, ClockJumpError, Columns, LateReadingError, add, close, fold
+from forecaster.bins import MAX_JUMP_MS, Bin, ClockJumpError, Columns, LateReadingError, Summary, add, close, fold
 
 BIN = 300_000
 T0 = 1_078_401_600_000
@@ -30,21 +30,26 @@ def one_by_one(rows, current=None):
     return current, closed
 
 
-def means(rows):
-    """One bin from all its readings at once, by numpy."""
-    table = np.array([[np.nan if v is None else v for v in values] for values, _, _ in rows])
-    counts = np.isfinite(table).sum(0)
-    return np.where(counts, np.nansum(table, 0) / np.maximum(counts, 1), np.nan)
+def summarized(rows):
+    """One bin from all its readings at once, by numpy: [5, sensors]."""
+    columns = [np.array([v for v in column if v is not None]) for column in zip(*(row[0] for row in rows), strict=True)]
+    nothing = [0, *[np.nan] * 4]
+    return np.transpose([[len(c), c.mean(), c.min(), c.max(), c.std()] if len(c) else nothing for c in columns])
 
 
 @given(readings)
-def test_bins_are_the_means_of_the_readings_in_them(rows):
+def test_bins_say_what_the_readings_in_them_are(rows):
     current, closed = one_by_one(rows)
     bins = [*closed, close(current, 0)]
     expected = [(number, list(group)) for number, group in groupby(rows, key=lambda row: row[1] // BIN)]
     assert [b.number for b in bins] == [number for number, _ in expected]
     for b, (_, group) in zip(bins, expected, strict=True):
-        np.testing.assert_allclose(b.values, means(group), rtol=1e-12, atol=1e-9)
+        count, mean, low, high, deviation = summarized(group)
+        assert b.summary.counts == tuple(count)
+        np.testing.assert_allclose(b.summary.mean, mean, rtol=1e-12, atol=1e-9)
+        np.testing.assert_array_equal(b.summary[2:4], [low, high])
+        # Of the difference of two squares of up to 1e4 each.
+        np.testing.assert_allclose(b.summary.deviation, deviation, rtol=1e-6, atol=1e-3)
         assert (b.first_offset, b.last_offset) == (group[0][2], group[-1][2])
 
 
@@ -70,13 +75,14 @@ def test_a_reading_out_of_order_within_the_open_bin_is_taken():
     current, _ = add(None, (1.0, None, None, None), T0 + 200, 5, BIN)
     current, closed = add(current, (3.0, None, None, None), T0, 6, BIN)
     assert closed is None
-    assert close(current, 0).values[0] == 2.0
+    assert close(current, 0).summary.mean[0] == 2.0
 
 
 def test_a_silence_of_a_lap_is_taken_and_a_longer_one_is_a_wrong_clock():
     current, _ = add(None, (1.0,) * 4, T0, 1, BIN)
     opened, closed = add(current, (2.0,) * 4, T0 + MAX_JUMP_MS + BIN - 1, 2, BIN)
-    assert closed == Bin(T0 // BIN, (1.0,) * 4, 1, 1, T0 + MAX_JUMP_MS + BIN - 1)
+    ones = Summary((1,) * 4, (1.0,) * 4, (1.0,) * 4, (1.0,) * 4, (0.0,) * 4)
+    assert closed == Bin(T0 // BIN, ones, 1, 1, T0 + MAX_JUMP_MS + BIN - 1)
     assert (opened.number - closed.number) * BIN == MAX_JUMP_MS
     with pytest.raises(ClockJumpError, match=f"{MAX_JUMP_MS // BIN + 1} bins ahead"):
         add(current, (2.0,) * 4, T0 + MAX_JUMP_MS + BIN, 2, BIN)
@@ -93,7 +99,7 @@ def test_a_bin_begins_with_its_first_ms_and_ends_before_the_next(moment):
 def test_a_sensor_that_measured_nothing_is_missing_and_the_others_are_not():
     current, _ = add(None, (None, 1.0, None, 4.0), T0, 1, BIN)
     current, _ = add(current, (None, None, None, 5.0), T0, 2, BIN)
-    values = close(current, 0).values
+    values = close(current, 0).summary.mean
     assert (values[1], values[3]) == (1.0, 4.5)
     assert np.isnan([values[0], values[2]]).all()
 

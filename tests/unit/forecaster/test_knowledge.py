@@ -56,7 +56,7 @@ def test_the_initial_knowledge_is_no_tracer_even_when_first_asked_for_inside_a_j
 
 
 def test_the_architecture_says_all_that_averaging_needs():
-    assert architecture(Config()) == "tanh-56-24-24-12+linear+climatology/bin300s/h30.60.120"
+    assert architecture(Config()) == "tanh-56-24-24-12+linear+climatology+anomalies/bin300s/h30.60.120"
     different = [
         Config(),
         Config(width=23),

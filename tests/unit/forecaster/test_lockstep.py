@@ -15,7 +15,7 @@ from forecaster import knowledge, lockstep, weights
 from forecaster.bins import Columns
 from forecaster.lockstep import Grid, Rounds
 from forecaster.strategies import fedavg
-from tests.unit.forecaster.series import START, TINY, random_walk
+from tests.unit.forecaster.series import START, TINY, random_walk, single
 
 CONFIG = TINY._replace(adoption_delay_ms=1_800_000)
 BINS, DEVICES = 60, 3
@@ -29,7 +29,7 @@ def grid(seed=0):
     present = np.ones((BINS, DEVICES), bool)
     present[:, 1] = random.random(BINS) > 0.2
     present[:30, 2] = False
-    return Grid(START, np.where(present[:, :, None], values, np.nan).astype(np.float32), present)
+    return Grid(START, single(np.where(present[:, :, None], values, np.nan)), present)
 
 
 def one_after_the_other(data):
@@ -86,7 +86,7 @@ def test_alone_a_device_learns_what_it_learns_without_the_others():
     data = grid()
     _, together = lockstep.run(CONFIG, Rounds(federated=False), data)
     for d in range(DEVICES):
-        only = Grid(START, data.values[:, d : d + 1], data.present[:, d : d + 1])
+        only = Grid(START, single(data.values[:, d : d + 1]), data.present[:, d : d + 1])
         _, outputs = lockstep.run(CONFIG, Rounds(federated=False), only)
         np.testing.assert_allclose(
             np.asarray(outputs.forecasts.combined)[:, 0], np.asarray(together.forecasts.combined)[:, d], atol=1e-3
@@ -95,7 +95,7 @@ def test_alone_a_device_learns_what_it_learns_without_the_others():
 
 def test_a_device_that_joins_begins_with_the_fleets_knowledge():
     data = grid()
-    until = Grid(START, data.values[:31], data.present[:31])
+    until = Grid(START, single(data.values[:31]), data.present[:31])
     fleet, _ = lockstep.run(CONFIG, Rounds(), until)
     linear = np.asarray(jax.tree.map(lambda leaf: leaf[2], fleet.learners).linear.weights)
     assert (linear != knowledge.initial(CONFIG).linear).any()

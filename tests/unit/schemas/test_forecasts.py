@@ -7,7 +7,6 @@ from schemas.forecasts import measurements, prediction_id, score
 from tests.unit.schemas.samples import FULL
 
 MADE = FULL[3]._replace(actual=None, error=None, anomaly_score=None, anomaly=None)
-NAN = float("nan")
 
 
 def test_measurements_are_plain_floats_and_what_is_no_number_is_missing():
@@ -27,17 +26,9 @@ values = st.none() | st.floats(-1e6, 1e6)
 @given(st.builds(Measurements, *[values] * 4), st.builds(Measurements, *[values] * 4))
 def test_the_error_is_forecast_minus_actual_where_both_are(forecast, actual):
     made = MADE._replace(forecast=forecast)
-    scored = score(made, actual, 2.0, 6.0, 99)
+    scored = score(made, actual, 99)
     for f, a, error in zip(forecast, actual, scored.error, strict=True):
         assert error == (None if None in (f, a) else f - a)
-    changed = {"actual", "error", "anomaly_score", "anomaly", "reading_offset"}
+    changed = {"actual", "error", "reading_offset"}
     assert all(getattr(scored, name) == getattr(made, name) for name in made._fields if name not in changed)
     assert (scored.actual, scored.reading_offset) == (actual, 99)
-
-
-def test_the_verdict_is_whether_the_score_reaches_the_threshold():
-    verdicts = {s: score(MADE, Measurements(), s, 6.0, 0) for s in (0.0, 5.999, 6.0, 1e9)}
-    assert [verdicts[s].anomaly for s in verdicts] == [False, False, True, True]
-    assert [verdicts[s].anomaly_score for s in verdicts] == list(verdicts)
-    unknown = score(MADE, Measurements(), NAN, 6.0, 0)
-    assert (unknown.anomaly_score, unknown.anomaly) == (None, None)

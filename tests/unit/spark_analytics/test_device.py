@@ -8,6 +8,7 @@ from forecaster.bins import LateReadingError
 from forecaster.config import Config
 from schemas.events import Reading
 from spark_analytics.device import Closed, Device, empty, from_bytes, step, to_bytes
+from tests.unit.forecaster.series import single
 
 CONFIG = Config()
 START = 1_078_000_000_000 // CONFIG.bin_ms * CONFIG.bin_ms
@@ -44,7 +45,7 @@ def test_what_is_observed_and_levels_are_those_of_the_trainer():
     learner = online.init(CONFIG)
     for closed in run(series(80)):
         number, level = np.int32(closed.now.number), closed.now.level
-        learner, _ = online.update(CONFIG, learner, number, level, np.int32(0))
+        learner, _ = online.update(CONFIG, learner, number, single(level), np.int32(0))
         np.testing.assert_allclose(closed.now.observed, features.observe(CONFIG, learner.history), atol=1e-6)
         np.testing.assert_array_equal(closed.now.level, learner.pending.levels[0])
 

@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.StringJoiner;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichFlatMapFunction;
 import org.apache.flink.avro.shaded.org.apache.avro.Schema;
@@ -24,6 +25,8 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
     private static final long serialVersionUID = 1L;
     private static final String TOPIC = "predictions";
     private static final String[] SENSORS = {"temperature", "humidity", "light", "voltage"};
+    private static final int WATCHED = 2;
+    private static final String[] KINDS = {"none", "spike", "drift", "stuck", "noise"};
     private static final byte[] LOCAL = "local".getBytes(StandardCharsets.UTF_8);
 
     private final String json;
@@ -91,17 +94,30 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
         GenericRecord actual = measured(in);
         GenericRecord error = measured(in);
         double score = in.getDouble();
-        boolean anomaly = in.getInt() != 0;
+        String fault = fault(in);
         boolean scored = in.getInt() != 0;
         made.put("actual", scored ? actual : null);
         made.put("error", scored ? error : null);
         made.put("anomaly_score", Double.isNaN(score) ? null : score);
-        made.put("anomaly", Double.isNaN(score) ? null : anomaly);
+        made.put("anomaly", Double.isNaN(score) ? null : fault != null);
+        made.put("fault", fault);
         Map<String, byte[]> headers = new HashMap<>();
         headers.put("source", LOCAL);
         headers.put("model_version", Long.toString(version).getBytes(StandardCharsets.UTF_8));
         byte[] key = device.getBytes(StandardCharsets.UTF_8);
         return Row.of(TOPIC, key, predictions.serialize(made), headers, scored ? targetAt : madeAt);
+    }
+
+    /** What alarms there are: of temperature, of humidity; null for none. */
+    private static String fault(ByteBuffer in) {
+        StringJoiner named = new StringJoiner(", ");
+        for (int sensor = 0; sensor < WATCHED; sensor++) {
+            int kind = in.getInt();
+            if (kind > 0) {
+                named.add(SENSORS[sensor] + " " + KINDS[kind]);
+            }
+        }
+        return named.length() == 0 ? null : named.toString();
     }
 
     private GenericRecord measured(ByteBuffer in) {
