@@ -1,6 +1,7 @@
 """Every address, path and knob, in one place: the environment (``FEDLOG_…``) over these defaults."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,9 @@ class Settings(BaseSettings):
     laps: int = Field(0, description="How often the data set is replayed; 0: for ever.")
     parallelism: int = Field(2, description="Flink tasks that train, and slots.")
     window_minutes: int = Field(30, description="Length of an aggregation window, minutes of event time.")
+    state: Literal["hashmap", "rocksdb"] = Field(
+        "hashmap", description="Flink's state: on the heap and checkpointed whole, or RocksDB, in increments."
+    )
     checkpoint_seconds: int = Field(10, description="Between two checkpoints of the Flink job.")
     in_step: int = Field(0, description="Train in step with aggregation; no model is due before this moment, ms.")
     bounded_models: bool = Field(False, description="In step with the models on the log now, and no later ones.")

@@ -115,21 +115,21 @@ def test_in_step_ten_kills_leave_no_trace_in_any_update_forecast_or_global_model
     assert by_id(written[::-1]) == expected, "a repeated event must be the same event"
 
 
-def test_live_training_goes_on_under_kills_and_without_the_aggregator_and_loses_nothing(
+def test_live_training_goes_on_under_ten_kills_and_without_the_aggregator_and_loses_nothing(
     anew: Callable[[], Fleet], cluster: Callable[[Settings], Cluster], tmp_path: Path
 ) -> None:
     fleet = anew()
     trained = cluster(fleet.settings(tmp_path, parallelism=2))
-    producer = fleet.filling(readings(), seconds=120)
+    producer = fleet.filling(readings(), seconds=240)
 
     def goes_on(more: int, what: str) -> None:
         before = fleet.count("local_updates")
         eventually(lambda: fleet.count("local_updates") > before + more, 240, f"updates after {what}", 0.5)
 
     goes_on(20, "the start")
-    for what in ("python", "flink-taskmanager", "flink-jobmanager", "python"):
+    for what in KILLS:
         trained.kill(what)
-        goes_on(20, f"{what} was killed")
+        goes_on(15, f"{what} was killed")
     trained.stopped.add("aggregator")
     trained.kill("aggregator")
     models = fleet.count("global_models")

@@ -28,7 +28,9 @@ def fleet(log: Log, log_servers: Settings, monkeypatch: pytest.MonkeyPatch) -> I
         yield fleet
 
 
-def test_a_replay_gives_the_pure_steps_events_to_the_bit_at_any_parallelism(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_replay_gives_the_pure_steps_events_to_the_bit_at_any_parallelism_with_any_state(
+    fleet: Fleet, tmp_path: Path
+) -> None:
     fleet.fill([*readings(), *marked_models()], b"not avro", b"\0\0\0\0\x07half a rec")
     expected = fleet.expected(marked_models())
     assert len(expected) > 10_000
@@ -41,7 +43,7 @@ def test_a_replay_gives_the_pure_steps_events_to_the_bit_at_any_parallelism(flee
     assert all(originals[place] == letter.original for place, letter in letters.items())
 
     once = len(fleet.written())
-    with serving(fleet.settings(tmp_path / "two", parallelism=2, **IN_STEP), *FLINK):
+    with serving(fleet.settings(tmp_path / "two", parallelism=2, state="rocksdb", **IN_STEP), *FLINK):
         eventually(lambda: len(fleet.written()) >= 2 * once, 240, "everything once more")
     assert by_id(fleet.written()[::-1]) == expected, "a repeated event must be the same event"
 

@@ -182,4 +182,7 @@ def test_the_usual_size_is_the_root_mean_square_at_this_time_of_day_on_the_livel
 
 def test_saturday_and_monday_are_of_two_kinds():
     saturday, monday = (1_078_531_200_000 // CONFIG.bin_ms + days * DAY for days in (0, 2))
-    assert [tuple(map(int, usual.slot(CONFIG, jnp.int32(day + 13 * 12)))) for day in (saturday, monday)] == [(1, 6), (0, 6)]
+    assert [tuple(map(int, usual.slot(CONFIG, jnp.int32(day + 13 * 12)))) for day in (saturday, monday)] == [
+        (1, 6),
+        (0, 6),
+    ]
