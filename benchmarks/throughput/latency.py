@@ -20,8 +20,8 @@ from schemas.codec import Codec
 from schemas.topics import TOPICS
 from schemas.wire import is_mark
 
-WARM_UP = 200
-"""Updates that come while XLA compiles and the JVM is young; as many again, and more, are measured."""
+WARM_UP = 600
+"""Updates that come while XLA compiles, the JVM is young and what had waited for them is caught up with."""
 UPDATES = 600
 
 
@@ -76,7 +76,8 @@ def _events(settings: Settings) -> Iterator[tuple[Any, float]]:
                 continue
             if message.error():
                 raise KafkaException(message.error())
-            if not is_mark(message.key(), message.value()):
-                yield codec.decode(str(message.topic()), message.value()), time.monotonic()
+            topic = str(message.topic())
+            if not is_mark(topic, message.value()):
+                yield codec.decode(topic, message.value()), time.monotonic()
     finally:
         consumer.close()
