@@ -4,7 +4,11 @@ XLA is the compiled course of a batch with what crosses into it and back; events
 it; state is the device's, pickled and read again.
 """
 
+import json
+import os
 import pickle
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +25,8 @@ from forecaster.bins import Columns
 from forecaster.config import Config
 from forecaster.course import Bins
 from forecaster.online import Learner
+from infra import flink
+from infra.settings import Settings
 from producers.dataset import prepare
 
 BATCH = 400
@@ -29,7 +35,16 @@ DEVICES = 4
 
 
 def run(data: Path) -> dict[str, float]:
-    """Microseconds of CPU for each reading: ``xla``, ``events``, ``state``."""
+    """Microseconds of CPU for each reading, in a process set up as Flink's workers are."""
+    workers = flink.environment(Settings())
+    environment = {**os.environ, **{name: workers[name] for name in ("XLA_FLAGS", "OMP_NUM_THREADS", "JAX_PLATFORMS")}}
+    argv = [sys.executable, "-m", __name__, str(data)]
+    parts: dict[str, float] = json.loads(subprocess.run(argv, env=environment, check=True, capture_output=True).stdout)
+    return parts
+
+
+def measured(data: Path) -> dict[str, float]:
+    """The same, in this process."""
     config = Config()
     with tempfile.TemporaryDirectory(prefix="fedlog-bench-") as cache:
         stream = readings(prepare(data, data.name, Path(cache)))
@@ -82,3 +97,7 @@ def _timed(work: Callable[[], Any]) -> float:
     begin = time.process_time()
     work()
     return time.process_time() - begin
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(measured(Path(sys.argv[1]))))
