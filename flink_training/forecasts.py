@@ -94,5 +94,5 @@ def predictions(table: Forecasts, device_id: str, partition: int, dataset: str) 
 
 def _fault(kinds: Sequence[int]) -> str | None:
     """What a prediction says of alarms of these kinds, None of none."""
-    named = [f"{sensor} {KINDS[kind]}" for sensor, kind in zip(SENSORS, kinds, strict=False) if kind]
+    named = [f"{sensor} {KINDS[kind]}" for sensor, kind in zip(SENSORS[:WATCHED], kinds, strict=True) if kind]
     return ", ".join(named) or None

@@ -112,7 +112,7 @@ def _run(
             (learner.params, learner.fleet),
         )
         learner = learner._replace(params=params, fleet=fleet)
-        learner, out = online.update(config, learner, numbers[i], _summary(summaries[i]), versions[i], drawn[i])
+        learner, out = online.update(config, learner, numbers[i], summary(summaries[i]), versions[i], drawn[i])
         labels = labels + out.examples
         sends, ended = online.sends(config, numbers[i], slot, labels)
         # Written after every bin, and over again until there is an update: cheaper than to ask whether there is.
@@ -138,13 +138,14 @@ def _outputs(config: Config) -> Outputs:
     """Shapes of one bin's outputs."""
 
     def one() -> Outputs:
-        nothing = _summary(jnp.zeros((len(Summary._fields), len(SENSORS))))
+        nothing = summary(jnp.zeros((len(Summary._fields), len(SENSORS))))
         return online.update(config, online.init(config), jnp.int32(0), nothing, jnp.int32(0))[1]
 
     return jax.eval_shape(one)
 
 
-def _summary(parts: jax.Array) -> Summary:
+def summary(parts: Any) -> Summary:
+    """One bin's, from its parts in one array, float32 [5, sensors]."""
     counts, *rest = parts
     return Summary(counts.astype(jnp.int32), *rest)
 

@@ -16,7 +16,7 @@ from benchmarks.quality.anomalies import Rating, alarms, ratings
 from benchmarks.quality.engine import forecasts
 from benchmarks.quality.errors import Cell, Errors, absolute, table, within
 from benchmarks.quality.faults import Readings
-from benchmarks.quality.grids import Devices, binned, grid, readings
+from benchmarks.quality.grids import Devices, grid, readings
 from forecaster.config import Config
 from forecaster.lockstep import Grid
 from producers.dataset import prepare
@@ -67,10 +67,9 @@ def lines(title: str, cells: Sequence[Cell]) -> list[str]:
     return [*made, ""]
 
 
-def anomalies(config: Config, stream: Readings, begin: int, seeds: int) -> list[Rating]:
+def anomalies(config: Config, stream: Readings, clean: Grid, begin: int, seeds: int) -> list[Rating]:
     """How the detector and its baselines do; the baselines, which are slow, with one seed."""
     ours = {"detector": partial(alarms, config)}
-    clean = binned(config, stream)
     theirs = {
         name: anomaly_baselines.judge(config, scores, clean, begin, config.detection.false_alarms)
         for name, scores in (
@@ -79,8 +78,8 @@ def anomalies(config: Config, stream: Readings, begin: int, seeds: int) -> list[
         )
     }
     return [
-        *ratings(config, ours, stream, begin, range(seeds)),
-        *ratings(config, theirs, stream, begin, range(1)),
+        *ratings(config, ours, stream, clean, begin, range(seeds)),
+        *ratings(config, theirs, stream, clean, begin, range(1)),
     ]
 
 
@@ -150,7 +149,7 @@ def main(data: Path, score_from: str, format_: str, seeds: int, engine: str, joi
             tables[title] = [cell._replace(predictor=f"{cell.predictor}_{title}") for cell in cells]
     # What is usual must have been seen, and how often it is left.
     faulty &= begin - devices.grid.first >= 2 * config.day
-    rated = anomalies(config, stream, begin, seeds) if faulty else []
+    rated = anomalies(config, stream, devices.grid, begin, seeds) if faulty else []
     if format_ == "json":
         rows = [cell._asdict() for cells in tables.values() for cell in cells] + [row_of(rating) for rating in rated]
         click.echo(json.dumps(rows, indent=1))

@@ -101,10 +101,9 @@ Judge = Callable[[Grid], NDArray[np.bool_]]
 
 
 def ratings(
-    config: Config, judges: Mapping[str, Judge], stream: Readings, begin: int, seeds: Sequence[int]
+    config: Config, judges: Mapping[str, Judge], stream: Readings, clean: Grid, begin: int, seeds: Sequence[int]
 ) -> list[Rating]:
-    """The table, scored from bin ``begin`` on; those bins are learned from as all others are."""
-    clean = binned(config, stream)
+    """The table of a stream and its grid, scored from bin ``begin`` on, which is learned from as all others are."""
     days = (clean.first + len(clean.present) - begin) / config.day * clean.present.shape[1]
     calm = {name: score(config, clean, judge(clean), [], begin).false / days for name, judge in judges.items()}
     made = []

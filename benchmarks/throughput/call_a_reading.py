@@ -17,8 +17,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 
 from flink_training.job import RECORD, readings, write
 from flink_training.packing import Batch
-from forecaster import bins, online
-from forecaster.bins import Summary
+from forecaster import bins, course, online
 from forecaster.config import Config
 from schemas.codec import Codec
 from schemas.events import Prediction
@@ -45,8 +44,7 @@ class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
         learner = self.learner.value() or online.init(self.config)
         values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
         opened, _ = bins.add(None, values, reading.event_time, batch.origin(0).offset, self.config.bin_ms)
-        summary = Summary(*np.array(bins.close(opened, reading.event_time).summary, np.float32))
-        summary = summary._replace(counts=summary.counts.astype(np.int32))
+        summary = course.summary(np.array(bins.close(opened, reading.event_time).summary, np.float32))
         number = np.int32(int(learner.history.newest) + 1)
         learner, outputs = jax.device_get(online.update(self.config, learner, number, summary, np.int32(0)))
         self.learner.update(learner)

@@ -17,6 +17,7 @@ from infra import contracts
 from infra.settings import Settings
 from infra.standalone import isolated, serving
 from schemas.codec import Codec
+from schemas.events import LocalUpdate
 from schemas.topics import TOPICS
 from schemas.wire import is_mark
 
@@ -51,10 +52,10 @@ def run(data: Path) -> Latency:
 
 def _waits(settings: Settings) -> list[float]:
     """Of the first updates, in order, s."""
-    arrived: dict[tuple[str, int], float] = {}
+    arrived: dict[tuple[str, int | None], float] = {}
     waits: list[float] = []
     for event, moment in _events(settings):
-        if hasattr(event, "update_id"):
+        if isinstance(event, LocalUpdate):
             waits.append(moment - arrived.pop((event.device_id, event.closed_at)))
         else:
             arrived[event.device_id, event.event_time] = moment
