@@ -26,7 +26,7 @@ from pyspark.sql.streaming.state import GroupState, GroupStateTimeout
 
 from forecaster.config import Config
 from schemas.codec import Codec
-from spark_analytics import session
+from spark_analytics import STATE_VERSION, session
 from spark_analytics.device import empty, from_bytes, to_bytes
 from spark_analytics.emitting import codec, emit
 from spark_analytics.evaluation import predictions
@@ -63,10 +63,12 @@ def run(bootstrap: str, registry: str, jars: Path, folder: Path, ui_port: int, t
             folding(Config(), registry), ROWS, "state BINARY", "append", GroupStateTimeout.NoTimeout
         )
     )
-    evaluator = Evaluator(bootstrap, registry, Pins(folder / "pins.jsonl"))
+    kept = folder / f"state-{STATE_VERSION}"
+    kept.mkdir(parents=True, exist_ok=True)
+    evaluator = Evaluator(bootstrap, registry, Pins(kept / "pins.jsonl"))
     query = (
         folded.writeStream.foreachBatch(evaluator)
-        .option("checkpointLocation", str(folder / "checkpoint"))
+        .option("checkpointLocation", str(kept / "checkpoint"))
         .trigger(processingTime=f"{trigger_seconds} seconds")
         .start()
     )
