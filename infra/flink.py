@@ -9,6 +9,7 @@ import yaml
 from flink_training import STATE_VERSION
 from infra import java
 from infra.settings import HOST, ROOT, Settings
+from infra.threads import ONE_THREAD
 
 
 def distribution(settings: Settings) -> Path:
@@ -89,10 +90,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "FLINK_LIB_DIR": str(distribution(settings) / "lib"),
         "PYTHONPATH": str(ROOT),
         "PATH": os.pathsep.join([str(Path(settings.python("core")).parent), os.environ["PATH"]]),
-        # One thread for XLA in each worker: the slots are the parallelism.
-        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-        "OMP_NUM_THREADS": "1",
-        "JAX_PLATFORMS": "cpu",
+        **ONE_THREAD,  # in each worker: the slots are the parallelism
     }
 
 

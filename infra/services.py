@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from infra import flink, java, kafka, ready, secrets
 from infra.settings import HOST, ROOT, Settings
+from infra.threads import ONE_THREAD
 
 SMALL_JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
 
@@ -128,7 +129,7 @@ def _training(settings: Settings) -> Command:
 def _aggregator(settings: Settings) -> Command:
     argv = [sys.executable, "-m", "aggregator_stream", *_log(settings), "--port", str(settings.aggregator_port)]
     argv += ["--window-minutes", str(settings.window_minutes), "--folder", str(settings.home / "aggregator")]
-    return Command(argv, _one_thread())
+    return Command(argv, ONE_THREAD)
 
 
 def _spark(settings: Settings) -> Command:
@@ -147,7 +148,7 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "PYSPARK_DRIVER_PYTHON": python,
         "PYTHONPATH": str(ROOT),
         "SPARK_LOCAL_IP": HOST,
-        **_one_thread(),
+        **ONE_THREAD,
     }
 
 
@@ -193,14 +194,6 @@ def superset_environment(settings: Settings) -> dict[str, str]:
 def _log(settings: Settings) -> list[str]:
     """Where the log and its schemas are, as every stage takes it."""
     return ["--bootstrap", settings.bootstrap, "--registry", settings.registry]
-
-
-def _one_thread() -> dict[str, str]:
-    return {
-        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-        "OMP_NUM_THREADS": "1",
-        "JAX_PLATFORMS": "cpu",
-    }
 
 
 def services(settings: Settings) -> dict[str, Service]:

@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from benchmarks.quality.engine import first_due
-from infra import flink
 from infra.settings import Settings
 from infra.standalone import end, launched
+from infra.threads import ONE_THREAD
 from schemas.events import GlobalModel
 from tests.e2e.system import eventually
 from tests.integration.conftest import emptied
@@ -82,7 +82,7 @@ def cluster() -> Iterator[Callable[[Settings], Cluster]]:
 @pytest.fixture
 def anew(log_servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Fleet]]:
     """Empties the log for another run."""
-    monkeypatch.setenv("XLA_FLAGS", flink.environment(log_servers)["XLA_FLAGS"])
+    monkeypatch.setenv("XLA_FLAGS", ONE_THREAD["XLA_FLAGS"])
     with ExitStack() as stack:
         yield lambda: stack.enter_context(closing(Fleet(emptied(log_servers), log_servers)))
 

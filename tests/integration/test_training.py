@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from forecaster import weights
-from infra import flink
 from infra.settings import Settings
 from infra.standalone import serving
+from infra.threads import ONE_THREAD
 from tests.e2e.system import eventually
 from tests.integration.conftest import Log
 from tests.integration.fleet import CONFIG, HOURS, START, WINDOW, Fleet, by_id, marked_models, readings
@@ -23,7 +23,7 @@ IN_STEP = {"in_step": START + WINDOW, "bounded_models": True}
 
 @pytest.fixture
 def fleet(log: Log, log_servers: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    monkeypatch.setenv("XLA_FLAGS", flink.environment(log_servers)["XLA_FLAGS"])
+    monkeypatch.setenv("XLA_FLAGS", ONE_THREAD["XLA_FLAGS"])
     with closing(Fleet(log, log_servers)) as fleet:
         yield fleet
 
