@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from flink_training.forecasts import Forecasts, columns
 from flink_training.tally import Scored, Tally, scored
-from forecaster import adoption, bins, course, online, weights
+from forecaster import adoption, bins, course, weights
 from forecaster.bins import Bin, ClockJumpError, Columns, LateReadingError, OpenBin
 from forecaster.config import Config
 from forecaster.course import Bins
 from forecaster.knowledge import Knowledge, architecture
-from forecaster.online import Learner
+from forecaster.vectors import Vectors
 from schemas.events import LocalUpdate
 
 
@@ -31,7 +31,7 @@ class Training(NamedTuple):
     """The part of a device's state that changes once a bin.
 
     Attributes:
-        learner: the learning core's state.
+        learner: the learning core's state, all its numbers (``course.learner``).
         tally: prequential errors and labels since the last update.
         version: the global model last adopted, 0 for the common start.
         adopted_at: end of the bin at which it was, ms.
@@ -40,7 +40,7 @@ class Training(NamedTuple):
         first_offset: of the first reading not yet behind an update, -1 until its bin has closed.
     """
 
-    learner: Learner
+    learner: Vectors
     tally: Tally
     version: int
     adopted_at: int | None
@@ -111,7 +111,7 @@ def _beginning(config: Config, first: Bin, fleet: Knowledge | None, version: int
     """A device without history takes what is due as it is."""
     adopted_at = (first.number + 1) * config.bin_ms if version else None
     slot = first.number // config.update_bins
-    return Training(online.init(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
+    return Training(course.begin(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
 
 
 def _together(config: Config, version: int, closed: list[Bin], versions: NDArray[np.int64]) -> int:
@@ -134,13 +134,11 @@ def _learned(
 ) -> tuple[Training, list[LocalUpdate], Forecasts]:
     """Adopt, score, learn and forecast, bin after bin."""
     changes = np.flatnonzero(np.diff(versions, prepend=training.version))
-    adopts = np.full(len(closed), -1, np.int64)
-    adopts[changes] = np.arange(len(changes))
     taken = Bins(
         np.array([bin_.number for bin_ in closed], np.int64),
         np.array([bin_.summary for bin_ in closed], np.float32),
         versions,
-        adopts,
+        changes,
     )
     adopted = [models[version].knowledge for version in versions[changes].tolist()]
     went = course.run(config, training.learner, training.slot, training.tally.labels, taken, adopted)

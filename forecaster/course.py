@@ -8,17 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import adoption, knowledge, online
+from forecaster import adoption, knowledge, online, vectors
 from forecaster.bins import Summary
 from forecaster.config import SENSORS, Config
 from forecaster.knowledge import Knowledge
 from forecaster.online import Learner, Outputs
+from forecaster.vectors import Vectors
 
 BINS = 128
 """Taken by one call; fewer are no slower, the loop ends with the last."""
 UPDATES = BINS // 2 + 1
 """That can be sent within one call."""
-MODELS = 4
+MODELS = 8
 """That can be adopted within one call."""
 
 
@@ -29,7 +30,7 @@ class Bins(NamedTuple):
         numbers: int [n], counted since 1970, ascending.
         summaries: float32 [n, 5, sensors], the parts of ``bins.Summary``, its counts too; °C, %RH, lux, V.
         versions: int [n], the global model that the device stands on at each.
-        adopts: int [n], which of the models is adopted before the bin, -1 for none.
+        adopts: int [models], before which of them each model is adopted, ascending.
     """
 
     numbers: NDArray[np.int64]
@@ -50,7 +51,7 @@ class Course(NamedTuple):
         told: float32 [updates, knowledge.length], what each of them tells, flat.
     """
 
-    learner: Learner
+    learner: Vectors
     slot: int
     labels: int
     outputs: Outputs
@@ -58,73 +59,87 @@ class Course(NamedTuple):
     told: NDArray[np.float32]
 
 
-def run(config: Config, learner: Learner, slot: int, labels: int, bins: Bins, models: list[Knowledge]) -> Course:
+def begin(config: Config, known: Knowledge | None = None) -> Vectors:
+    """``online.init``, as a course takes it."""
+    return vectors.joined(jax.device_get(online.init(config, known)))
+
+
+def learner(config: Config, numbers: Vectors) -> Learner:
+    """What a course left, as ``online`` takes it."""
+    tree: Learner = vectors.parted(_learner(config), numbers)
+    return tree
+
+
+def run(config: Config, start: Vectors, slot: int, labels: int, bins: Bins, models: list[Knowledge]) -> Course:
     """Take ``bins``, with the ``models`` adopted on the way.
 
     At most ``BINS``, ``MODELS``, and bins that end in so many update intervals that they bring ``UPDATES``.
     """
-    n = len(bins.numbers)
-    padded = [np.resize(part, (BINS, *part.shape[1:])) for part in bins]
-    known = [*models, *[knowledge.initial(config)] * (MODELS - len(models))]
+    n, missing = len(bins.numbers), MODELS - len(models)
+    stretches = [0, *bins.adopts.tolist(), *[n] * (missing + 1)]
+    known = [vectors.joined(model).floats for model in models]
     # Few arrays cross, whatever the trees: each costs more than its numbers do.
-    packed = _run(
-        config,
-        _joined(learner),
-        np.array([slot, labels, n], np.int32),
-        padded[1].astype(np.float32),
-        np.stack([padded[0], padded[2], padded[3]]).astype(np.int32),
-        np.stack([_joined(one)[0] for one in known]),
+    state, counts, outputs, sent, told = jax.device_get(
+        _run(
+            config,
+            start,
+            np.array([slot, labels, len(models), *stretches], np.int32),
+            _padded(bins.summaries.astype(np.float32, copy=False)),
+            _padded(np.stack([bins.numbers, bins.versions], axis=1).astype(np.int32)),
+            np.stack([*known, *[np.zeros(knowledge.length(config), np.float32)] * missing]),
+        )
     )
-    state, counts, outputs, sent, told = jax.device_get(packed)
     return Course(
-        _parted(_learner(config), state),
+        state,
         int(counts[0]),
         int(counts[1]),
-        _parted(_outputs(config), outputs, n),
+        vectors.parted(_outputs(config), Vectors(*(part[:n] for part in outputs))),
         sent[:n],
         told[: int(sent.sum())],
     )
 
 
+def _padded(rows: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([rows, np.zeros((BINS - len(rows), *rows.shape[1:]), rows.dtype)])
+
+
 @partial(jax.jit, static_argnums=0)
 def _run(
-    config: Config,
-    state: tuple[jax.Array, jax.Array],
-    counts: jax.Array,
-    summaries: jax.Array,
-    numbers: jax.Array,
-    models: jax.Array,
+    config: Config, start: Vectors, counts: jax.Array, summaries: jax.Array, numbers: jax.Array, models: jax.Array
 ) -> Any:
-    start = _parted(_learner(config), state)
+    slot, labels, adopted, *_ = counts
+    stretches = counts[3:]
+    numbers, versions = numbers.T
+    drawn = jax.vmap(partial(online.draws, config))(numbers)
     known = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, knowledge.initial(config)))
-    numbers, versions, adopts = numbers
-    drawn = jax.vmap(partial(online.draws, config))(numbers)
-    drawn = jax.vmap(partial(online.draws, config))(numbers)
-    outputs = tuple(jnp.zeros((BINS, size), kind) for size, kind in _sizes(_outputs(config)))
 
-    def body(i: jax.Array, carry: Any) -> Any:
-        learner, slot, labels, outputs, sent, told = carry
-        model = _parted(known, (models[adopts[i]], jnp.zeros(0, jnp.int32)))
+    def stretch(k: jax.Array, carry: Any) -> Any:
+        """From the adoption of a model, the first time none, to that of the next."""
+        learner, *rest = carry
+        model = vectors.parted(known, Vectors(models[k - 1], jnp.zeros(0, jnp.int32)))
         took = adoption.adopt(config, learner, model)
-        params, fleet = jax.tree.map(
-            lambda new, old: jnp.where(adopts[i] >= 0, new, old),
-            (took.params, took.fleet),
-            (learner.params, learner.fleet),
-        )
-        learner = learner._replace(params=params, fleet=fleet)
+        learner = jax.tree.map(lambda new, old: jnp.where(k > 0, new, old), took, learner)
+        return jax.lax.fori_loop(stretches[k], stretches[k + 1], bin_, (learner, *rest))
+
+    def bin_(i: jax.Array, carry: Any) -> Any:
+        learner, slot, labels, outputs, sent, told = carry
         learner, out = online.update(config, learner, numbers[i], summary(summaries[i]), versions[i], drawn[i])
         labels = labels + out.examples
         sends, ended = online.sends(config, numbers[i], slot, labels)
         # Written after every bin, and over again until there is an update: cheaper than to ask whether there is.
         told = told.at[sent.sum()].set(knowledge.flat(online.known(learner)))
         slot, labels = jnp.where(sends, ended, slot), jnp.where(sends, 0, labels)
-        outputs = tuple(all_.at[i].set(one) for all_, one in zip(outputs, _joined(out), strict=True))
+        outputs = Vectors(*(all_.at[i].set(one) for all_, one in zip(outputs, vectors.joined(out), strict=True)))
         return learner, slot, labels, outputs, sent.at[i].set(sends), told
 
-    told = jnp.zeros((UPDATES, knowledge.length(config)))
-    carry = (start, counts[0], counts[1], outputs, jnp.zeros(BINS, bool), told)
-    learner, slot, labels, outputs, sent, told = jax.lax.fori_loop(0, counts[2], body, carry)
-    return _joined(learner), jnp.stack([slot, labels]), outputs, sent, told
+    carry = (
+        vectors.parted(_learner(config), start),
+        *(slot, labels, vectors.empty(_outputs(config), BINS)),
+        jnp.zeros(BINS, bool),
+        jnp.zeros((UPDATES, knowledge.length(config))),
+    )
+    learner, slot, labels, outputs, sent, told = jax.lax.fori_loop(0, adopted + 1, stretch, carry)
+    return vectors.joined(learner), jnp.stack([slot, labels]), outputs, sent, told
 
 
 @lru_cache(maxsize=8)
@@ -148,36 +163,3 @@ def summary(parts: Any) -> Summary:
     """One bin's, from its parts in one array, float32 [5, sensors]."""
     counts, *rest = parts
     return Summary(counts.astype(jnp.int32), *rest)
-
-
-def _integral(leaf: Any) -> bool:
-    return bool(leaf.dtype.kind != "f")
-
-
-def _sizes(tree: Any) -> list[tuple[int, Any]]:
-    leaves = jax.tree.leaves(tree)
-    return [
-        (sum(leaf.size for leaf in leaves if not _integral(leaf)), jnp.float32),
-        (sum(leaf.size for leaf in leaves if _integral(leaf)), jnp.int32),
-    ]
-
-
-def _joined(tree: Any) -> tuple[Any, Any]:
-    """A tree's numbers as one vector of float32 and one of int32."""
-    leaves = jax.tree.leaves(tree)
-    xp: Any = np if all(isinstance(leaf, np.ndarray | np.generic) for leaf in leaves) else jnp
-    floats = [xp.ravel(leaf) for leaf in leaves if not _integral(leaf)]
-    integers = [xp.ravel(leaf).astype(np.int32) for leaf in leaves if _integral(leaf)]
-    return xp.concatenate(floats), xp.concatenate(integers) if integers else xp.zeros(0, np.int32)
-
-
-def _parted(shapes: Any, numbers: tuple[Any, Any], rows: int | None = None) -> Any:
-    """A tree like ``shapes`` from the vectors of ``_joined``; with ``rows``, from as many, one below the other."""
-    leaves, structure = jax.tree.flatten(shapes)
-    made, places = [], [0, 0]
-    for leaf in leaves:
-        source, kind = (numbers[1], 1) if _integral(leaf) else (numbers[0], 0)
-        low, places[kind] = places[kind], places[kind] + leaf.size
-        part = source[low : low + leaf.size] if rows is None else source[:rows, low : low + leaf.size]
-        made.append(part.reshape(leaf.shape if rows is None else (rows, *leaf.shape)).astype(leaf.dtype, copy=False))
-    return jax.tree.unflatten(structure, made)

@@ -92,6 +92,7 @@ def flat(known: Knowledge) -> jax.Array:
     return jnp.concatenate([jnp.ravel(array) for array in named(known).values()])
 
 
+@lru_cache(maxsize=8)
 def length(config: Config) -> int:
     """How many numbers there are."""
     return sum(array.size for array in named(initial(config)).values())

@@ -23,15 +23,12 @@ class Pending(NamedTuple):
 
     Attributes:
         features: float32 [span, size]
-        levels: float32 [span, sensors], NaN where the bin is missing.
-        forecasts, network: float32 [span, horizons, sensors], the device's word and the network's.
+        forecasts: float32 [span, 2, horizons, sensors], the device's word and the network's.
         versions: int32 [span], the global model each forecast stood on.
     """
 
     features: jax.Array
-    levels: jax.Array
     forecasts: jax.Array
-    network: jax.Array
     versions: jax.Array
 
 
@@ -106,9 +103,7 @@ def init(config: Config, known: Knowledge | None = None) -> Learner:
         history=features.empty(config),
         pending=Pending(
             jnp.zeros((span, size)),
-            jnp.full((span, sensors), jnp.nan),
-            jnp.full((span, horizons, sensors), jnp.nan),
-            jnp.full((span, horizons, sensors), jnp.nan),
+            jnp.full((span, 2, horizons, sensors), jnp.nan),
             jnp.zeros(span, jnp.int32),
         ),
         memory=Memory(
@@ -179,13 +174,16 @@ def update(
     history = features.advance(config, learner.history, number, values)
 
     own = jnp.arange(len(config.horizons))
-    scored, scored_level = pending.forecasts[horizons, own], pending.levels[horizons]
+    scored, scored_network = jnp.moveaxis(pending.forecasts[horizons, :, own], 1, 0)
+    scored_level = history.values[horizons]
     watch, verdict = detector.update(config, learner.watch, number, summary, learner.fleet.anomalies)
 
     # One example per horizon whose label this bin is, each with that horizon's target only.
     inputs = jnp.nan_to_num(pending.features[horizons])
     labels = (values - scored_level) / jnp.asarray(SCALES)
-    params, optimizer_state = _learn(config, learner, inputs, labels, *_recall(config, learner.memory, drawn))
+    # First, so that XLA need not copy the ring to read it and write it.
+    memory = _remember(config, learner.memory, pending, history)
+    params, optimizer_state = _learn(config, learner, inputs, labels, *_recall(config, memory, drawn))
     straight = linear.learn(config, learner.linear, inputs, labels)
     diverged = ~(optax.tree.norm((params, straight.weights)) < config.norm_limit)
     params, optimizer_state, straight = jax.tree.map(
@@ -193,7 +191,6 @@ def update(
         _beginning(config, learner.fleet),
         (params, optimizer_state, straight),
     )
-    memory = _remember(config, learner.memory, pending, history)
 
     observed = features.observe(config, history)
     vector = features.complete(config, observed, number, learner.fleet.climatology)
@@ -201,14 +198,12 @@ def update(
     forecasts = Moves(*(knowledge.values(scaled, values) for scaled in moves))
     after = Pending(
         pending.features.at[0].set(vector),
-        pending.levels.at[0].set(values),
-        pending.forecasts.at[0].set(forecasts.combined),
-        pending.network.at[0].set(forecasts.network),
+        pending.forecasts.at[0].set(jnp.stack([forecasts.combined, forecasts.network])),
         pending.versions.at[0].set(version),
     )
     examples = jnp.isfinite(labels).any(axis=1).sum()
     outputs = Outputs(
-        *(forecasts, values, scored, pending.network[horizons, own], scored_level, pending.versions[horizons]),
+        *(forecasts, values, scored, scored_network, scored_level, pending.versions[horizons]),
         *(verdict, examples, diverged),
     )
     return Learner(params, optimizer_state, straight, learner.fleet, history, after, memory, watch), outputs
@@ -258,7 +253,7 @@ def _remember(config: Config, memory: Memory, pending: Pending, history: History
     """Keep the example whose last label has just come, if it has any label."""
     longest = config.horizons[-1]
     ages = longest - jnp.asarray(config.horizons)
-    targets = (history.values[ages] - pending.levels[longest]) / jnp.asarray(SCALES)
+    targets = (history.values[ages] - history.values[longest]) / jnp.asarray(SCALES)
     labelled = jnp.isfinite(targets).any()
     slot = memory.stored % config.memory
     # Only the slot is chosen, not the ring, all of which would be written.

@@ -20,13 +20,12 @@ import numpy as np
 from benchmarks.quality.faults import Readings as Stream
 from benchmarks.quality.grids import readings
 from flink_training.device import Device, Readings, step
-from forecaster import bins, course, online
+from forecaster import bins, course
 from forecaster.bins import Columns
 from forecaster.config import Config
 from forecaster.course import Bins
-from forecaster.online import Learner
-from infra import flink
-from infra.settings import Settings
+from forecaster.vectors import Vectors
+from infra.threads import ONE_THREAD
 from producers.dataset import prepare
 
 BATCH = 400
@@ -36,8 +35,7 @@ DEVICES = 4
 
 def run(data: Path) -> dict[str, float]:
     """Microseconds of CPU for each reading, in a process set up as Flink's workers are."""
-    workers = flink.environment(Settings())
-    environment = {**os.environ, **{name: workers[name] for name in ("XLA_FLAGS", "OMP_NUM_THREADS", "JAX_PLATFORMS")}}
+    environment = {**os.environ, **ONE_THREAD}
     argv = [sys.executable, "-m", __name__, str(data)]
     parts: dict[str, float] = json.loads(subprocess.run(argv, env=environment, check=True, capture_output=True).stdout)
     return parts
@@ -74,9 +72,9 @@ def _steps(config: Config, batches: list[Readings]) -> Device:
     return device
 
 
-def _courses(config: Config, taken: list[Bins]) -> Learner:
+def _courses(config: Config, taken: list[Bins]) -> Vectors:
     """Only what is compiled, on the same bins."""
-    learner, slot, labels = online.init(config), 0, 0
+    learner, slot, labels = course.begin(config), 0, 0
     for part in taken:
         went = course.run(config, learner, slot, labels, part, [])
         learner, slot, labels = went.learner, went.slot, went.labels
@@ -90,7 +88,7 @@ def _taken(config: Config, batches: list[Readings]) -> Iterator[Bins]:
         for begin in range(0, len(closed), course.UPDATES):
             some = closed[begin : begin + course.UPDATES]
             zeros, numbers = np.zeros(len(some), np.int64), np.array([one.number for one in some], np.int64)
-            yield Bins(numbers, np.array([one.summary for one in some], np.float32), zeros, zeros - 1)
+            yield Bins(numbers, np.array([one.summary for one in some], np.float32), zeros, zeros[:0])
 
 
 def _timed(work: Callable[[], Any]) -> float:

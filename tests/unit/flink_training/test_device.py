@@ -160,7 +160,7 @@ def test_a_new_device_starts_from_the_newest_ripe_model_as_it_is():
         6: FleetModel(ripe + 2 * BIN, params(6)),
     }
     device, events = fold(readings(2, 2)[:3], models)
-    learner = device.training.learner
+    learner = course.learner(TINY, device.training.learner)
     own = {"climatology": learner.fleet.climatology, "anomalies": learner.fleet.anomalies}
     taken = online.known(learner)._replace(**own)
     assert weights.to_bytes(taken) == weights.to_bytes(params(5))
@@ -176,12 +176,15 @@ def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
     versions = {p.made_at: p.model_version for p in predictions_of(events) if p.actual is None}
     assert {made_at: version for made_at, version in versions.items() if version != (made_at >= moment)} == {}
     device, _ = fold(rows[:18])
-    before = device.training.learner
+    before = course.learner(TINY, device.training.learner)
     blended = adoption.adopt(TINY, before, params(1))
     pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[16:18]]
     expected, _ = online.update(TINY, blended, np.int32(START + 8), summary(pair), np.int32(1))
     after, _ = fold(rows[18:19], {1: FleetModel(0, params(1))}, device, 18)
-    found, wanted = knowledge.flat(online.known(after.training.learner)), knowledge.flat(online.known(expected))
+    found, wanted = (
+        knowledge.flat(online.known(course.learner(TINY, after.training.learner))),
+        knowledge.flat(online.known(expected)),
+    )
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert np.abs(found - knowledge.flat(online.known(before))).max() > 0.01
 
@@ -278,7 +281,7 @@ def test_training_that_diverges_begins_anew_from_the_fleets_model_and_says_so():
     models = {1: FleetModel(0, params(1))}
     device, events = fold(rows, models, config=TINY._replace(norm_limit=1e-3))
     assert sum(update.resets for update in updates_of(events)) > 30
-    learner = device.training.learner
+    learner = course.learner(TINY, device.training.learner)
     begun = online.known(learner)._replace(climatology=params(1).climatology, anomalies=params(1).anomalies)
     assert weights.to_bytes(begun) == weights.to_bytes(params(1))
     _, calm = fold(rows, models)

@@ -177,6 +177,7 @@ class Reference:
             inputs.append(vector)
             targets.append(target)
         examples = int(np.isfinite(targets).any(axis=(1, 2)).sum())
+        self._remember(number)
         stored = len(self.memory)
         draws = jax.random.randint(
             jax.random.fold_in(jax.random.key(config.seed), number),
@@ -191,7 +192,6 @@ class Reference:
         x, flat = np.stack(inputs), np.stack(targets).reshape(len(targets), -1)
         if examples:
             self.adam.step(self.params, gradient(self.params, x, flat, config.huber_delta, skip(config, x)))
-        self._remember(number)
         vector = features(config, self.at, number, self.own, self.fleet)
         self.vectors[number] = vector
         usual = skip(config, vector).reshape(shape)

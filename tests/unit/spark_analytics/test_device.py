@@ -47,7 +47,7 @@ def test_what_is_observed_and_levels_are_those_of_the_trainer():
         number, level = np.int32(closed.now.number), closed.now.level
         learner, _ = online.update(CONFIG, learner, number, single(level), np.int32(0))
         np.testing.assert_allclose(closed.now.observed, features.observe(CONFIG, learner.history), atol=1e-6)
-        np.testing.assert_array_equal(closed.now.level, learner.pending.levels[0])
+        np.testing.assert_array_equal(closed.now.level, learner.history.values[0])
 
 
 def test_the_past_of_a_bin_is_the_bins_one_horizon_before():
