@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -46,14 +47,18 @@ class System(NamedTuple):
         model = self.status()["global_model"]
         return 0 if model is None else int(model["version"])
 
-    def messages(self, topic: str, last: int | None = None) -> Iterator[Message]:
-        """Everything on a topic up to its end now, or its last records of each partition."""
-        consumer = Consumer({"bootstrap.servers": self.settings.bootstrap, "group.id": "test"})
-        try:
+    def ends(self, topic: str) -> list[int]:
+        """Where each partition ends now."""
+        with closing(Consumer({"bootstrap.servers": self.settings.bootstrap, "group.id": "test"})) as consumer:
+            return [high for _, high in bounds(consumer, topic)]
+
+    def messages(self, topic: str, last: int | None = None, since: list[int] | None = None) -> Iterator[Message]:
+        """Everything on a topic up to its end now, or its last records of each partition, or those since some ends."""
+        with closing(Consumer({"bootstrap.servers": self.settings.bootstrap, "group.id": "test"})) as consumer:
             starts, left = [], 0
-            for partition in range(TOPICS[topic].partitions):
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            for partition, (low, high) in enumerate(bounds(consumer, topic)):
                 start = low if last is None else max(low, high - last)
+                start = start if since is None else since[partition]
                 starts.append(TopicPartition(topic, partition, start))
                 left += high - start
             consumer.assign(starts)
@@ -64,17 +69,21 @@ class System(NamedTuple):
                     raise KafkaException(message.error())
                 left -= 1
                 yield message
-        finally:
-            consumer.close()
 
-    def events(self, topic: str, last: int | None = None) -> Iterator[Event]:
+    def events(self, topic: str, last: int | None = None, since: list[int] | None = None) -> Iterator[Event]:
         codec = Codec(self.settings.registry)
-        for message in self.messages(topic, last):
+        for message in self.messages(topic, last, since):
             if not is_mark(topic, message.value()):
                 yield codec.decode(topic, message.value(), message.key())
 
     def pid(self, service: str) -> int:
         return int(supervision.processes(self.settings)[service]["pid"])
+
+
+def bounds(consumer: Consumer, topic: str) -> list[tuple[int, int]]:
+    """First offset and end of each partition."""
+    partitions = (TopicPartition(topic, partition) for partition in range(TOPICS[topic].partitions))
+    return [consumer.get_watermark_offsets(partition, timeout=10) for partition in partitions]
 
 
 def eventually(holds: Callable[[], Any], seconds: float, what: str, every: float = 2) -> Any:

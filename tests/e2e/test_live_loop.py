@@ -54,15 +54,15 @@ def test_five_consecutive_versions_come_within_ten_minutes(live: System):
 
 
 def test_local_and_stream_predictions_name_increasing_versions(live: System):
-    def named() -> dict[tuple[str, str], list[int]] | None:
-        seen = defaultdict(list)
-        for event in live.events("predictions"):
-            if event.actual is None:
-                seen[event.source, event.device_id].append(event.model_version)
-        latest = {source: max(v[-1] for (s, _), v in seen.items() if s == source) for source, _ in seen}
-        return seen if min(latest.get("local", 0), latest.get("stream", 0)) >= 3 else None
+    def come() -> bool:
+        newest = {(e.source, e.model_version >= 3) for e in live.events("predictions", last=2000) if e.actual is None}
+        return {("local", True), ("stream", True)} <= newest
 
-    versions = eventually(named, 240, "predictions from both sources with the third version", every=10)
+    eventually(come, 240, "predictions from both sources with the third version", every=5)
+    versions = defaultdict(list)
+    for event in live.events("predictions"):
+        if event.actual is None:
+            versions[event.source, event.device_id].append(event.model_version)
     assert {source for source, _ in versions} == {"local", "stream"}
     for (source, device), named_by in versions.items():
         assert named_by == sorted(named_by), f"{source} forecasts of {device} went back to an older model"
@@ -163,9 +163,10 @@ def test_what_cannot_be_digested_becomes_a_dead_letter_and_the_stages_go_on(live
 
 
 def test_batch_evaluates_the_whole_topic(live: System):
+    before = live.ends("predictions")
     done = live.make("batch", timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
-    scored = [e for e in live.events("predictions") if e.source == "batch" and e.actual is not None]
+    scored = [e for e in live.events("predictions", since=before) if e.source == "batch" and e.actual is not None]
     assert scored
     assert {e.model_version for e in scored} == {max(e.model_version for e in scored)}
 
