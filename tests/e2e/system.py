@@ -1,6 +1,5 @@
 """A whole system under test: its own home and ports, driven as a person would, with make."""
 
-import json
 import os
 import subprocess
 import time
@@ -12,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from infra import supervision
 from infra.settings import ROOT, Settings
+from infra.status import status
 from schemas.codec import Codec
 from schemas.events import Event
 from schemas.topics import TOPICS
@@ -35,10 +35,8 @@ class System(NamedTuple):
         )
 
     def status(self) -> dict[str, Any]:
-        done = self.make("status", "FORMAT=json")
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        """What ``make status`` shows, without a process for each look."""
+        return status(self.settings)
 
     def states(self) -> dict[str, str]:
         return {row["name"]: row["state"] for row in self.status()["services"]}
