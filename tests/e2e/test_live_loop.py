@@ -27,8 +27,7 @@ from tests.e2e.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
-HEALED_S = 300
-"""When waiting is given up. It takes a minute or so, where twelve services do not fill two slow cores."""
+HEALED_S = 120
 BAD_EVENT_TIME = 253_402_300_799_000 * 10
 
 
