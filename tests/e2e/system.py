@@ -55,8 +55,8 @@ class System(NamedTuple):
         with closing(Consumer({"bootstrap.servers": self.settings.bootstrap, "group.id": "test"})) as consumer:
             starts, left = [], 0
             for partition, (low, high) in enumerate(bounds(consumer, topic)):
-                start = low if last is None else max(low, high - last)
-                start = start if since is None else since[partition]
+                newest = low if last is None else max(low, high - last)
+                start = newest if since is None else since[partition]
                 starts.append(TopicPartition(topic, partition, start))
                 left += high - start
             consumer.assign(starts)
