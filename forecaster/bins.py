@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 MAX_JUMP_MS = 60 * 86_400_000
 """A device may be silent for a lap of its data set, not for longer: a reading further ahead has a wrong clock."""
 
+FEW = 24
+"""Up to so many readings, a loop over them is faster than NumPy's way with columns."""
+
 
 class Sums(NamedTuple):
     """What one sensor has measured in a bin that is still filling, in its unit (°C, %RH, lux, V)."""
@@ -134,11 +137,34 @@ class Columns(NamedTuple):
 def fold(
     current: OpenBin | None, readings: Columns, bin_ms: int
 ) -> tuple[OpenBin | None, list[Bin], dict[int, LateReadingError | ClockJumpError]]:
-    """``add`` for many readings at once, to the same bits.
+    """``add`` for several readings, to the same bits.
 
     Returns:
         The open bin, the bins that closed, and what was refused, by its index in ``readings``.
     """
+    few = len(readings.event_times) <= FEW
+    return (_one_by_one if few else _at_once)(current, readings, bin_ms)
+
+
+def _one_by_one(
+    current: OpenBin | None, readings: Columns, bin_ms: int
+) -> tuple[OpenBin | None, list[Bin], dict[int, LateReadingError | ClockJumpError]]:
+    closed, refused = [], dict[int, LateReadingError | ClockJumpError]()
+    measured = [tuple(v if math.isfinite(v) else None for v in row) for row in readings.values.tolist()]
+    placed = zip(measured, readings.event_times.tolist(), readings.offsets.tolist(), strict=True)
+    for i, (values, event_time, offset) in enumerate(placed):
+        try:
+            current, ended = add(current, values, event_time, offset, bin_ms)
+        except (LateReadingError, ClockJumpError) as error:
+            refused[i] = error
+        else:
+            closed += [] if ended is None else [ended]
+    return current, closed, refused
+
+
+def _at_once(
+    current: OpenBin | None, readings: Columns, bin_ms: int
+) -> tuple[OpenBin | None, list[Bin], dict[int, LateReadingError | ClockJumpError]]:
     numbers = readings.event_times // bin_ms
     refused = _refused(current, readings.event_times, numbers, bin_ms)
     taken = np.delete(np.arange(len(numbers)), list(refused))

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     state: Literal["hashmap", "rocksdb"] = Field(
         "hashmap", description="Flink's state: on the heap and checkpointed whole, or RocksDB, in increments."
     )
-    checkpoint_seconds: int = Field(10, description="Between two checkpoints of the Flink job.")
+    checkpoint_seconds: int = Field(30, description="Between two checkpoints of the Flink job.")
     in_step: int = Field(0, description="Train in step with aggregation; no model is due before this moment, ms.")
     bounded_models: bool = Field(False, description="In step with the models on the log now, and no later ones.")
     trigger_seconds: int = Field(5, description="Between two micro-batches of the Spark evaluator.")

@@ -174,6 +174,7 @@ def consumer_settings(bootstrap: str, group: str) -> dict[str, Any]:
         "session.timeout.ms": 10_000,  # after a kill, the partitions are free again this soon
         # Waiting for MongoDB may take this long without losing the partitions; heartbeats go on meanwhile.
         "max.poll.interval.ms": 86_400_000,
+        "fetch.min.bytes": 65_536,  # or what has come after half a second: not a request for each record
         "queued.max.messages.kbytes": 16_384,  # a partition; the default of 64 MiB is much for updates with weights
         "topic.metadata.refresh.interval.ms": 10_000,
     }

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import serialization
 from numpy.typing import NDArray
@@ -79,10 +78,9 @@ def step(config: Config, device: Device, reading: Reading, offset: int, batch: i
     if closed is None:
         return device, None
     level = np.asarray(closed.summary.mean, np.float32)
-    number = jnp.int32(closed.number)
-    gap = int(features.gap(device.history, number, config.span))
-    history, ring = jax.device_get(_advance(config, device.history, device.observed, number, level))
-    batches = np.concatenate([np.zeros(gap, np.int64), device.batches])[: config.span]
+    advanced = _advance(config, device.history, device.observed, np.int32(closed.number), level)
+    history, ring, gap = jax.device_get(advanced)
+    batches = np.concatenate([np.zeros(int(gap), np.int64), device.batches])[: config.span]
     batches[0] = batch
     device = device._replace(history=history, observed=ring, batches=batches)
     past = tuple(_moment(device, closed.number, ahead) for ahead in config.horizons)
@@ -100,10 +98,11 @@ def _moment(device: Device, newest: int, age: int) -> Moment | None:
 @partial(jax.jit, static_argnums=0)
 def _advance(
     config: Config, history: History, ring: jax.Array, number: jax.Array, level: jax.Array
-) -> tuple[History, jax.Array]:
-    aged = features.shift(ring, features.gap(history, number, config.span))
+) -> tuple[History, jax.Array, jax.Array]:
+    gap = features.gap(history, number, config.span)
+    aged = features.shift(ring, gap)
     history = features.advance(config, history, number, level)
-    return history, aged.at[0].set(features.observe(config, history))
+    return history, aged.at[0].set(features.observe(config, history)), gap
 
 
 def to_bytes(device: Device) -> bytes:
@@ -125,5 +124,6 @@ def from_bytes(data: bytes) -> Device:
     state = serialization.msgpack_restore(data)
     number, sums, first, last = state["open_bin"]
     opened = OpenBin(number, tuple(Sums(*own) for own in sums), first, last)
-    history = History(state["values"], jnp.int32(state["newest"]), Climatology(state["sums"], state["counts"]))
+    newest: Any = np.int32(state["newest"])
+    history = History(state["values"], newest, Climatology(state["sums"], state["counts"]))
     return Device(opened, history, state["observed"], state["batches"])

@@ -1,5 +1,6 @@
 """Events onto the log from a Spark task: acknowledged by Kafka before the task ends."""
 
+import gc
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -14,7 +15,8 @@ FLUSH_S = 60
 
 @cache
 def codec(registry: str) -> Codec:
-    """One codec a process."""
+    """One codec a process, whose imports are no garbage: a worker of Spark collects after each task, all it knows."""
+    gc.freeze()
     return Codec(registry)
 
 
@@ -25,7 +27,7 @@ def _producer(bootstrap: str) -> Producer:
             "bootstrap.servers": bootstrap,
             "acks": "all",
             "enable.idempotence": True,
-            "linger.ms": 20,
+            "linger.ms": 100,
             # As Java's clients: a device's events of all stages lie in one partition.
             "partitioner": "murmur2_random",
         }

@@ -1,12 +1,14 @@
 import pickle
 from itertools import groupby, pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecaster.bins import MAX_JUMP_MS, Bin, ClockJumpError, Columns, LateReadingError, Summary, add, close, fold
+import forecaster.bins
+from forecaster.bins import FEW, MAX_JUMP_MS, Bin, ClockJumpError, Columns, LateReadingError, Summary, add, close, fold
 
 BIN = 300_000
 T0 = 1_078_401_600_000
@@ -129,7 +131,8 @@ def test_many_at_once_are_one_after_the_other_to_the_bit(rows, data):
     table = np.array([[np.nan if v is None else v for v in values] for _, values in rows])
     for low, high in pairwise(cuts):
         part = Columns(moments[low:high], table[low:high], 7 * np.arange(low, high))
-        opened, more, errors = fold(opened, part, BIN)
+        with patch.object(forecaster.bins, "FEW", data.draw(st.sampled_from([0, FEW]))):
+            opened, more, errors = fold(opened, part, BIN)
         bins += more
         wrong |= {low + i: repr(error) for i, error in errors.items()}
     assert repr((opened, bins)) == repr((current, closed))

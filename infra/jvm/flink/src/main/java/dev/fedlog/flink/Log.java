@@ -18,10 +18,13 @@ import org.apache.flink.types.Row;
 public final class Log {
     /** Of each partition in one fetch: with little at a time, a reader that catches up takes all partitions evenly. */
     private static final String FETCH_BYTES = "65536";
+    /** At live speed the broker answers when this much has come, or after this long (ms): not for each reading. */
+    private static final String LEAST_BYTES = "16384";
+    private static final String LEAST_WAIT_MS = "200";
     /** Of the machine's clock, after which a partition without records counts as silent. */
     private static final Duration IDLE = Duration.ofSeconds(5);
     /** For which a record to be written may wait for others, ms of the machine's clock; and how many bytes go together. */
-    private static final String LINGER_MS = "20";
+    private static final String LINGER_MS = "100";
     private static final String BATCH_BYTES = "131072";
     /** 2100-01-01, ms. */
     private static final long FOREVER = 4_102_444_800_000L;
@@ -37,6 +40,8 @@ public final class Log {
                 .setGroupId(group)
                 .setStartingOffsets(OffsetsInitializer.earliest())
                 .setProperty("max.partition.fetch.bytes", FETCH_BYTES)
+                .setProperty("fetch.min.bytes", LEAST_BYTES)
+                .setProperty("fetch.max.wait.ms", LEAST_WAIT_MS)
                 .setDeserializer(read);
         return (bounded ? source.setBounded(OffsetsInitializer.latest()) : source).build();
     }
