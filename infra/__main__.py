@@ -1,7 +1,6 @@
 """The command line behind the Makefile."""
 
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -15,9 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra import choices, ports, supervision
-from infra import contracts as contracts_of
-from infra.launch import launch as launch_service
+from infra import choices, log_output, ports, supervision
 from infra.services import folder, services, sink_arguments, spark_environment
 from infra.settings import Settings
 from infra.status import status as status_of
@@ -34,9 +31,7 @@ SAY_S = 20
 @click.group()
 def main() -> None:
     """Start, watch and stop a Fedlog system."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("httpx", "httpx2"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_output.begin()
 
 
 @main.command()
@@ -200,19 +195,6 @@ def clean(yes: bool) -> None:
     for path in (settings.home, settings.models):
         shutil.rmtree(path, ignore_errors=not path.exists())
     console.print("Deleted.")
-
-
-@main.command()
-@click.argument("name")
-def launch(name: str) -> None:
-    """Become a service (what supervisord runs)."""
-    launch_service(Settings(), name)
-
-
-@main.command()
-def contracts() -> None:
-    """Create the topics and register the schemas."""
-    contracts_of.establish(Settings())
 
 
 if __name__ == "__main__":

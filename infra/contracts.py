@@ -1,10 +1,14 @@
-"""Topics and schemas as ``schemas/`` wants them: created where they are missing, checked where they exist."""
+"""Topics and schemas as ``schemas/`` wants them: created where they are missing, checked where they exist.
+
+``python -m infra.contracts`` does it, and ends.
+"""
 
 import logging
 
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
+from infra import log_output
 from infra.settings import Settings
 from schemas.registry import register
 from schemas.topics import TOPICS
@@ -30,3 +34,8 @@ def establish(settings: Settings) -> None:
     for spec in TOPICS.values():
         schema_id = register(client, spec)
         logger.info("%s is schema %d", spec.subject, schema_id)
+
+
+if __name__ == "__main__":
+    log_output.begin()
+    establish(Settings())

@@ -1,10 +1,12 @@
-"""The first thing every service runs: wait for what it needs, then become it."""
+"""The first thing every service runs, ``python -m infra.launch NAME``: wait for what it needs, then become it."""
 
 import logging
 import os
 import time
 
-from infra import orphans
+import click
+
+from infra import log_output, orphans
 from infra.services import services
 from infra.settings import ROOT, Settings
 
@@ -33,3 +35,15 @@ def launch(settings: Settings, name: str) -> None:
     mark = {orphans.MARK: name, "FEDLOG_HOME": str(settings.home)}
     os.chdir(ROOT)
     os.execvpe(command.argv[0], command.argv, {**os.environ, **command.environment, **mark})  # noqa: S606
+
+
+@click.command()
+@click.argument("name")
+def main(name: str) -> None:
+    """Become service NAME."""
+    log_output.begin()
+    launch(Settings(), name)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,8 +6,6 @@ from typing import Any
 import httpx
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from infra.settings import HOST, Settings
 from schemas.topics import TOPICS
@@ -52,6 +50,10 @@ def contracts(settings: Settings) -> bool:
 
 def mongo(settings: Settings) -> bool:
     """MongoDB answers a ping."""
+    # Here, for every service is launched by a process that knows these questions, and few ask this one.
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
     client: MongoClient[Any] = MongoClient(settings.mongo_uri, serverSelectionTimeoutMS=PATIENCE * 1000)
     try:
         return bool(client.admin.command("ping")["ok"])

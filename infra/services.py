@@ -98,7 +98,7 @@ def _mongo(settings: Settings) -> Command:
 
 
 def _contracts(settings: Settings) -> Command:
-    return Command([sys.executable, "-m", "infra", "contracts"])
+    return Command([sys.executable, "-m", "infra.contracts"])
 
 
 def _jobmanager(settings: Settings) -> Command:
@@ -181,6 +181,7 @@ def superset_environment(settings: Settings) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "FEDLOG_SUPERSET_HOME": str(folder),
+        "FEDLOG_SUPERSET_TEMPLATES": str(settings.build / "superset"),
         "FEDLOG_SUPERSET_PORT": str(settings.superset_port),
         "FEDLOG_SUPERSET_SECRET_KEY": secrets.kept(folder / "secret_key"),
         "FEDLOG_SUPERSET_PASSWORD": secrets.kept(folder / "admin_password"),

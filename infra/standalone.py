@@ -32,7 +32,7 @@ def launched(settings: Settings, name: str) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **settings.exported()}
     with log.open("a") as out:
-        argv = [sys.executable, "-m", "infra", "launch", name]
+        argv = [sys.executable, "-m", "infra.launch", name]
         return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=out, stderr=out)
 
 

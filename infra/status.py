@@ -51,7 +51,7 @@ def _state(settings: Settings, service: Service, process: dict[str, Any] | None)
 def _launching(pid: int) -> bool:
     """Whether a service's process is still its launcher, waiting for what the service needs."""
     try:
-        return "launch" in psutil.Process(pid).cmdline()
+        return "infra.launch" in psutil.Process(pid).cmdline()
     except psutil.NoSuchProcess:
         return True
 

@@ -36,7 +36,7 @@ def render(settings: Settings) -> str:
     environment = ",".join(f'{name}="{value}"' for name, value in settings.exported().items())
     for service in services(settings).values():
         sections[f"program:{service.name}"] = {
-            "command": f"{sys.executable} -m infra launch {service.name}",
+            "command": f"{sys.executable} -m infra.launch {service.name}",
             "directory": str(ROOT),
             "environment": environment.replace("%", "%%"),
             "autorestart": "unexpected",

@@ -5,10 +5,12 @@ Run with Superset's interpreter, from anywhere: ``python infra/superset/provisio
 
 import logging
 import os
+import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,8 +38,11 @@ def prepare() -> None:
     password = os.environ["FEDLOG_SUPERSET_PASSWORD"]
     wanted = stamp.wanted(HERE, version("apache-superset"), os.environ["FEDLOG_SUPERSET_SECRET_KEY"], password)
     done = stamp.read(marks) if (home / "superset.db").exists() else {}
+    made = Path(os.environ["FEDLOG_SUPERSET_TEMPLATES"]) / f"metadata-{wanted['metadata'][:16]}.db"
     if "metadata" not in done:
         _put_aside(home / "superset.db")
+        done = _from_template(made, home / "superset.db", wanted)
+        stamp.write(marks, done)
     steps = stamp.due(done, wanted)
     if not steps:
         logger.info("Superset is prepared: nothing has changed")
@@ -54,6 +59,8 @@ def prepare() -> None:
             work[name]()
             done = {**done, name: wanted[name]}
             stamp.write(marks, done)
+            if name == "metadata" and not made.exists():
+                _keep(home / "superset.db", made)
 
 
 def _put_aside(database: Path) -> None:
@@ -63,6 +70,27 @@ def _put_aside(database: Path) -> None:
         if left.exists():
             logger.warning("%s was not finished: starting afresh", left.name)
             left.replace(database.with_name(f"{database.name}.unfinished{suffix}"))
+
+
+def _from_template(made: Path, database: Path, wanted: dict[str, str]) -> dict[str, str]:
+    """Take the metadata that an earlier home of this installation was prepared with; say what is done by that."""
+    if not made.exists():
+        return {}
+    fresh = database.with_suffix(".new")
+    shutil.copyfile(made, fresh)
+    fresh.replace(database)
+    logger.info("metadata taken from %s", made.name)
+    return {"metadata": wanted["metadata"]}
+
+
+def _keep(database: Path, made: Path) -> None:
+    """Keep the metadata for later homes: tables, roles and permissions, no user and no secret yet."""
+    made.parent.mkdir(parents=True, exist_ok=True)
+    fresh = made.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(fresh)) as target:
+        source.backup(target)
+    fresh.replace(made)
 
 
 def _app() -> Any:

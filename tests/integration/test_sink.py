@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from safetensors.numpy import load_file, save
 
@@ -96,6 +97,12 @@ class Sink:
                 total += end - max(place.offset, 0) if place.topic.startswith(only) else 0
             consumer.close()
         return total
+
+    def runs(self):
+        """Whether every group has a member."""
+        admin = AdminClient({"bootstrap.servers": self._log.bootstrap})
+        described = admin.describe_consumer_groups(list(self.topics))
+        return all(group.result(30).members for group in described.values())
 
     def catch_up(self):
         """Run until all is committed, then stop."""
@@ -277,7 +284,7 @@ def test_an_older_update_after_a_newer_one_replaces_nothing(sink, writer):
 
 def test_a_replay_refuses_to_work_beside_a_running_sink(sink):
     process = sink.start()
-    until(lambda: sink.behind() == 0, process)
+    until(sink.runs, process)
     code, output = finish(sink.start("replay"))
     assert code == 1
     assert "stop the sink first" in output

@@ -30,7 +30,7 @@ def test_every_service_is_supervised_and_comes_back(settings, programs):
     assert programs.keys() == services(settings).keys()
     assert "superset" not in programs
     for name, program in programs.items():
-        assert program.command == f"{sys.executable} -m infra launch {name}"
+        assert program.command == f"{sys.executable} -m infra.launch {name}"
         assert program.autostart
         assert program.killasgroup
         assert program.stopasgroup

@@ -75,15 +75,20 @@ final class DurableH2Backend extends H2Backend {
             .open());
     }
 
-    /** Opens the map of an index first, so that the library finds it open, with keys of our type. */
+    /**
+     * Opens the map of an index first, so that the library finds it open, with keys of our type.
+     *
+     * <p>The library's constructor calls this too, when it has its store and we have not.
+     */
     @Override
     protected MongoDatabase openOrCreateDatabase(String name) {
-        return new H2Database(name, store, getCursorRegistry()) {
+        MVStore opened = getMvStore();
+        return new H2Database(name, opened, getCursorRegistry()) {
             @Override
             protected Index<Object> openOrCreateUniqueIndex(
                     String collection, String index, List<IndexKey> keys, boolean sparse) {
                 String map = getFullCollectionNamespace(collection) + "._index_" + index;
-                store.openMap(map, new MVMap.Builder<>().keyType(new IdType()));
+                opened.openMap(map, new MVMap.Builder<>().keyType(new IdType()));
                 return super.openOrCreateUniqueIndex(collection, index, keys, sparse);
             }
         };
