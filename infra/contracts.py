@@ -13,7 +13,7 @@ from infra.settings import Settings
 from schemas.registry import register
 from schemas.topics import TOPICS
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("infra.contracts")
 
 
 def establish(settings: Settings) -> None:

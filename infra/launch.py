@@ -10,7 +10,10 @@ from infra import log_output, orphans
 from infra.services import services
 from infra.settings import ROOT, Settings
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("infra.launch")
+
+NICE = 5
+"""Of a service that yields: about a third of the processor time of one that does not."""
 
 
 def launch(settings: Settings, name: str) -> None:
@@ -33,6 +36,8 @@ def launch(settings: Settings, name: str) -> None:
     command = service.command(settings)
     logger.info("%s starts", name)
     mark = {orphans.MARK: name, "FEDLOG_HOME": str(settings.home)}
+    if service.yields:
+        os.nice(NICE)
     os.chdir(ROOT)
     os.execvpe(command.argv[0], command.argv, {**os.environ, **command.environment, **mark})  # noqa: S606
 

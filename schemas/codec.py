@@ -101,7 +101,8 @@ class Codec:
             deserializer = AvroDeserializer(self._client, json.dumps(TOPICS[topic].schema), conf=_STRATEGY)
             self._deserializers[topic] = deserializer
         try:
-            row = deserializer(value, SerializationContext(topic, MessageField.VALUE))
+            # Without a context: it would look for rules in the schema at each record, and ours have none.
+            row = deserializer(value)
         except SchemaRegistryError as error:
             if error.error_code != _NO_SUCH_SCHEMA:
                 raise
