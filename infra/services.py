@@ -211,7 +211,7 @@ def services(settings: Settings) -> dict[str, Service]:
         Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",), yields=True),
         Service("flink-training", _training, ready.training, (*log, "flink-taskmanager")),
         Service("aggregator", _aggregator, ready.aggregator, log, lambda s: f"http://{HOST}:{s.aggregator_port}"),
-        Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}", yields=True),
+        Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}"),
         Service("sink", _sink, ready.running, (*log, "mongo")),
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
         Service("producer", _producer, ready.running, log),

@@ -36,7 +36,8 @@ from spark_analytics.pins import Pins
 
 logger = logging.getLogger(__name__)
 
-READINGS_A_BATCH = 20_000
+READINGS_A_BATCH = 10_000
+"""At most, and so how many it may evaluate with a model before it looks for a newer one."""
 SAY_S = 10
 
 

@@ -86,7 +86,7 @@ def _from_template(made: Path, database: Path, wanted: dict[str, str]) -> dict[s
 def _keep(database: Path, made: Path) -> None:
     """Keep the metadata for later homes: tables, roles and permissions, no user and no secret yet."""
     made.parent.mkdir(parents=True, exist_ok=True)
-    fresh = made.with_suffix(".new")
+    fresh = made.with_suffix(f".{os.getpid()}")
     fresh.unlink(missing_ok=True)
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(fresh)) as target:
         source.backup(target)

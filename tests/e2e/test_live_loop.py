@@ -173,6 +173,15 @@ def test_batch_evaluates_the_whole_topic(live: System):
     assert {e.model_version for e in scored} == {max(e.model_version for e in scored)}
 
 
+def test_replay_rebuilds_the_views_from_the_topics(live: System):
+    before = live.status()["mongo"]
+    done = live.make("replay", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = live.status()["mongo"]
+    assert all(after[name] >= before[name] for name in before)
+    assert (live.settings.models / "global" / "v000001.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     "killed",
     [
@@ -225,15 +234,6 @@ def test_memory_stays_below_eight_gibibytes(live: System):
     sizes = sample(live.settings)
     print(sizes)
     assert sum(sizes.values()) < 8 * 1024, sizes
-
-
-def test_replay_rebuilds_the_views_from_the_topics(live: System):
-    before = live.status()["mongo"]
-    done = live.make("replay", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    after = live.status()["mongo"]
-    assert all(after[name] >= before[name] for name in before)
-    assert (live.settings.models / "global" / "v000001.safetensors").exists()
 
 
 def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
