@@ -12,9 +12,6 @@ from infra.settings import ROOT, Settings
 
 logger = logging.getLogger("infra.launch")
 
-NICE = 5
-"""Of a service that yields: about a third of the processor time of one that does not."""
-
 
 def launch(settings: Settings, name: str) -> None:
     """Wait for the needs of service ``name``, prepare it, and replace this process by it. Does not return."""
@@ -36,8 +33,6 @@ def launch(settings: Settings, name: str) -> None:
     command = service.command(settings)
     logger.info("%s starts", name)
     mark = {orphans.MARK: name, "FEDLOG_HOME": str(settings.home)}
-    if service.yields:
-        os.nice(NICE)
     os.chdir(ROOT)
     os.execvpe(command.argv[0], command.argv, {**os.environ, **command.environment, **mark})  # noqa: S606
 

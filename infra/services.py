@@ -32,7 +32,6 @@ class Service(NamedTuple):
         needs: services that must answer before it starts.
         address: where to look, for people.
         once: it does its work and ends.
-        yields: where processors are short it lets the others go first: it does the heavy work, and catches up.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Service(NamedTuple):
     needs: tuple[str, ...] = ()
     address: Callable[[Settings], str] = lambda settings: ""
     once: bool = False
-    yields: bool = False
 
 
 def _kafka(settings: Settings) -> Command:
@@ -208,7 +206,7 @@ def services(settings: Settings) -> dict[str, Service]:
         Service("mongo", _mongo, ready.mongo, (), lambda s: s.mongo_uri),
         Service("contracts", _contracts, ready.contracts, ("kafka", "registry"), once=True),
         Service("flink-jobmanager", _jobmanager, ready.jobmanager, (), lambda s: s.flink),
-        Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",), yields=True),
+        Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",)),
         Service("flink-training", _training, ready.training, (*log, "flink-taskmanager")),
         Service("aggregator", _aggregator, ready.aggregator, log, lambda s: f"http://{HOST}:{s.aggregator_port}"),
         Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}"),
