@@ -9,21 +9,25 @@ Runs for as long as the job does and fails with it, so that the supervisor start
 4. Watch it until it ends.
 """
 
+import json
 import logging
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 import click
-import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 logger = logging.getLogger("flink_training.submit")
 
 NAME = "fedlog-training"
 ENDED = frozenset(("FAILED", "CANCELED", "FINISHED", "SUSPENDED"))
+_DIRECT = build_opener(ProxyHandler({}))
+"""On loopback no proxy stands between."""
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -32,10 +36,13 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return complete[-1].parent if complete else None
 
 
-@retry(retry=retry_if_exception_type(httpx.HTTPError), wait=wait_fixed(1), stop=stop_after_delay(30), reraise=True)
+@retry(
+    retry=retry_if_exception_type((OSError, HTTPException)), wait=wait_fixed(1), stop=stop_after_delay(30), reraise=True
+)
 def job(flink: str) -> tuple[str, str] | None:
     """Id and state of our newest job that has not ended."""
-    jobs = httpx.get(f"{flink}/jobs/overview", timeout=10).raise_for_status().json()["jobs"]
+    with _DIRECT.open(f"{flink}/jobs/overview", timeout=10) as response:
+        jobs = json.load(response)["jobs"]
     ours = [j for j in jobs if j["name"] == NAME and j["state"] not in ENDED]
     newest = max(ours, key=lambda j: j["start-time"], default=None)
     return None if newest is None else (newest["jid"], newest["state"])
@@ -86,7 +93,6 @@ def main(
 ) -> None:
     """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     if job(flink) is None:
         options = ["--bootstrap", bootstrap, "--registry", registry, "--trainers", str(trainers)]
         options += ["--in-step", str(in_step)] if in_step else []

@@ -1,4 +1,4 @@
-"""The keyed, broadcast-connected process function: Flink's state around the pure device step."""
+"""What trains the devices of one task: Flink's state around the pure device step."""
 
 import logging
 from collections.abc import Iterator
@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyflink.common import Row, Types
-from pyflink.datastream import KeyedBroadcastProcessFunction, RuntimeContext
-from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream import RuntimeContext
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.packing import Batch, Table, packed
+from flink_training.process_function import BYTES, MODELS
 from forecaster import weights
 from forecaster.bins import Columns
 from forecaster.config import Config
@@ -24,28 +25,23 @@ from schemas.wire import Origin, Record, dead_letter
 logger = logging.getLogger(__name__)
 
 STAGE = "flink_training"
-BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-MODELS = MapStateDescriptor("global_models", Types.LONG(), BYTES)
 REMEMBERED_MS = 2 * 86_400_000
 """Event time for which global models are kept behind the watermark: a device that was silent for longer, and then
 closes its last bin, has no newer one to adopt."""
 
 
-class TrainDevices(KeyedBroadcastProcessFunction):  # type: ignore[misc]
+class Training:
     """Batches of readings in, packed records and forecasts out (``flink_training.packing``).
 
     What cannot be digested becomes a dead letter; the registry being away is an error of the job, which Flink restarts
     from its checkpoint.
     """
 
-    def __init__(self, config: Config, registry: str, in_step: bool) -> None:
-        """With ``in_step``, a batch waits until every model has come that can be due in it."""
-        self.config, self.registry, self.in_step = config, registry, in_step
+    def __init__(self, config: Config, registry: str, in_step: bool, runtime_context: RuntimeContext) -> None:
+        """Bind the state. With ``in_step``, a batch waits until every model has come that can be due in it."""
+        self.config, self.in_step = config, in_step
         self.models: dict[int, FleetModel] | None = None
-
-    def open(self, runtime_context: RuntimeContext) -> None:
-        """Bind the state."""
-        self.codec = Codec(self.registry)
+        self.codec = Codec(registry)
         self.device = runtime_context.get_state(ValueStateDescriptor("device", Types.PICKLED_BYTE_ARRAY()))
         self.waiting = runtime_context.get_list_state(ListStateDescriptor("waiting", BYTES))
 

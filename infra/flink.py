@@ -73,6 +73,9 @@ def configure(settings: Settings) -> Path:
         "task.cancellation.timeout": 20_000,
         "heartbeat.timeout": "20s",
         "heartbeat.interval": "5s",
+        # On one machine, who is asked for is there within seconds or not at all: ask again soon.
+        "cluster.registration.error-delay": "1s",
+        "cluster.registration.max-timeout": "4s",
     }
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     (folder / "conf").mkdir(exist_ok=True)

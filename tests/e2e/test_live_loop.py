@@ -185,10 +185,10 @@ def test_replay_rebuilds_the_views_from_the_topics(live: System):
 @pytest.mark.parametrize(
     "killed",
     [
-        ("mongo", "registry", "superset"),
+        ("mongo", "registry"),
         ("aggregator", "sink", "spark", "producer"),
         ("flink-training", "flink-jobmanager"),
-        ("flink-taskmanager",),
+        ("flink-taskmanager", "superset"),
         ("kafka",),
     ],
     ids=" ".join,
