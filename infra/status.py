@@ -49,9 +49,10 @@ def _state(settings: Settings, service: Service, process: dict[str, Any] | None)
 
 
 def _launching(pid: int) -> bool:
-    """Whether a service's process is still its launcher, waiting for what the service needs."""
+    """Whether a service's process is still its launcher, waiting for what the service needs, or is ending."""
     try:
-        return "infra.launch" in psutil.Process(pid).cmdline()
+        command = psutil.Process(pid).cmdline()
+        return not command or "infra.launch" in command
     except psutil.NoSuchProcess:
         return True
 

@@ -198,8 +198,15 @@ def test_killed_services_come_back_and_the_loop_goes_on(live: System, killed: tu
     before, version = {service: live.pid(service) for service in killed}, live.version()
     for pid in before.values():
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, f"all healthy after killing {killed}")
-    assert not {service for service in killed if live.pid(service) == before[service]}
+
+    def healed() -> bool:
+        anew = all(live.pid(service) != pid for service, pid in before.items())
+        return anew and set(live.states().values()) == {"healthy"}
+
+    eventually(healed, HEALED_S, f"all healthy after killing {killed}")
+    # Flink counts a lost TaskManager among its own for a while; updates come from one that works.
+    trained = live.status()["topics"]["local_updates"]["events"]
+    eventually(lambda: live.status()["topics"]["local_updates"]["events"] > trained, 120, f"updates after {killed}")
     eventually(lambda: live.version() >= version + 2, 240, f"two more versions after killing {killed}")
 
 
