@@ -16,7 +16,8 @@ from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from flink_training.process_function import BYTES, MODELS, TrainDevices
+from flink_training.process_function import TrainDevices
+from flink_training.state import BYTES, MODELS
 from forecaster.config import Config
 from schemas.topics import TOPICS
 from schemas.wire import WATERMARK

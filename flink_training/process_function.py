@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pyflink.common import Row, Types
+from pyflink.common import Row
 from pyflink.datastream import KeyedBroadcastProcessFunction, RuntimeContext
-from pyflink.datastream.state import MapStateDescriptor
 
 from forecaster.config import Config
-
-BYTES = Types.PRIMITIVE_ARRAY(Types.BYTE())
-MODELS = MapStateDescriptor("global_models", Types.LONG(), BYTES)
 
 
 class TrainDevices(KeyedBroadcastProcessFunction):  # type: ignore[misc]

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyflink.common import Row, Types
+from pyflink.common import Row
 from pyflink.datastream import RuntimeContext
-from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.packing import Batch, Table, packed
-from flink_training.process_function import BYTES, MODELS
+from flink_training.state import DEVICE, MODELS, WAITING
 from forecaster import weights
 from forecaster.bins import Columns
 from forecaster.config import Config
@@ -42,8 +41,8 @@ class Training:
         self.config, self.in_step = config, in_step
         self.models: dict[int, FleetModel] | None = None
         self.codec = Codec(registry)
-        self.device = runtime_context.get_state(ValueStateDescriptor("device", Types.PICKLED_BYTE_ARRAY()))
-        self.waiting = runtime_context.get_list_state(ListStateDescriptor("waiting", BYTES))
+        self.device = runtime_context.get_state(DEVICE)
+        self.waiting = runtime_context.get_list_state(WAITING)
 
     def process_element(self, value: bytes, ctx: Any) -> Iterator[bytes]:
         """One packed batch of a device."""
