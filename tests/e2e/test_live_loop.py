@@ -185,7 +185,8 @@ def test_replay_rebuilds_the_views_from_the_topics(live: System):
 @pytest.mark.parametrize(
     "killed",
     [
-        ("mongo", "registry"),
+        ("mongo",),
+        ("registry",),
         ("aggregator", "sink", "spark", "producer"),
         ("flink-training", "flink-jobmanager"),
         ("flink-taskmanager", "superset"),
