@@ -1,5 +1,6 @@
 package dev.fedlog.flink;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -11,7 +12,6 @@ import org.apache.flink.api.common.functions.RichFlatMapFunction;
 import org.apache.flink.avro.shaded.org.apache.avro.Schema;
 import org.apache.flink.avro.shaded.org.apache.avro.generic.GenericData;
 import org.apache.flink.avro.shaded.org.apache.avro.generic.GenericRecord;
-import org.apache.flink.formats.avro.registry.confluent.ConfluentRegistryAvroSerializationSchema;
 import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 
@@ -33,7 +33,7 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
     private final String registry;
     private transient Schema schema;
     private transient Schema measurements;
-    private transient ConfluentRegistryAvroSerializationSchema<GenericRecord> predictions;
+    private transient AvroValues predictions;
 
     /** The predictions' schema as JSON, the registry's address. */
     public Unpacked(String json, String registry) {
@@ -45,12 +45,11 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
     public void open(OpenContext context) throws Exception {
         schema = new Schema.Parser().parse(json);
         measurements = schema.getField("forecast").schema();
-        predictions = ConfluentRegistryAvroSerializationSchema.forGeneric(TOPIC + "-value", schema, registry);
-        predictions.open(null);
+        predictions = new AvroValues(TOPIC + "-value", schema, registry);
     }
 
     @Override
-    public void flatMap(byte[] packed, Collector<Row> out) {
+    public void flatMap(byte[] packed, Collector<Row> out) throws IOException {
         ByteBuffer in = ByteBuffer.wrap(packed).order(ByteOrder.LITTLE_ENDIAN);
         for (int left = in.getInt(); left > 0; left--) {
             String topic = text(in);
@@ -72,7 +71,7 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
         }
     }
 
-    private Row prediction(ByteBuffer in, String device, String dataset, int partition) {
+    private Row prediction(ByteBuffer in, String device, String dataset, int partition) throws IOException {
         GenericRecord made = new GenericData.Record(schema);
         long madeAt = in.getLong();
         long targetAt = in.getLong();
@@ -93,23 +92,30 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
         made.put("network", measured(in));
         GenericRecord actual = measured(in);
         GenericRecord error = measured(in);
-        double score = in.getDouble();
-        String fault = fault(in);
+        Double score = number(in);
+        String faults = faults(in);
         boolean scored = in.getInt() != 0;
-        made.put("actual", scored ? actual : null);
-        made.put("error", scored ? error : null);
-        made.put("anomaly_score", Double.isNaN(score) ? null : score);
-        made.put("anomaly", Double.isNaN(score) ? null : fault != null);
-        made.put("fault", fault);
+        // What is not put is null.
+        if (scored) {
+            made.put("actual", actual);
+            made.put("error", error);
+        }
+        if (score != null) {
+            made.put("anomaly_score", score);
+            made.put("anomaly", !faults.isEmpty());
+        }
+        if (!faults.isEmpty()) {
+            made.put("fault", faults);
+        }
         Map<String, byte[]> headers = new HashMap<>();
         headers.put("source", LOCAL);
         headers.put("model_version", Long.toString(version).getBytes(StandardCharsets.UTF_8));
         byte[] key = device.getBytes(StandardCharsets.UTF_8);
-        return Row.of(TOPIC, key, predictions.serialize(made), headers, scored ? targetAt : madeAt);
+        return Row.of(TOPIC, key, predictions.of(made), headers, scored ? targetAt : madeAt);
     }
 
-    /** What alarms there are: of temperature, of humidity; null for none. */
-    private static String fault(ByteBuffer in) {
+    /** What alarms there are: of temperature, of humidity. */
+    private static String faults(ByteBuffer in) {
         StringJoiner named = new StringJoiner(", ");
         for (int sensor = 0; sensor < WATCHED; sensor++) {
             int kind = in.getInt();
@@ -117,16 +123,20 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
                 named.add(SENSORS[sensor] + " " + KINDS[kind]);
             }
         }
-        return named.length() == 0 ? null : named.toString();
+        return named.toString();
     }
 
     private GenericRecord measured(ByteBuffer in) {
         GenericRecord values = new GenericData.Record(measurements);
         for (String sensor : SENSORS) {
-            double value = in.getDouble();
-            values.put(sensor, Double.isNaN(value) ? null : value);
+            values.put(sensor, number(in));
         }
         return values;
+    }
+
+    private static Double number(ByteBuffer in) {
+        double value = in.getDouble();
+        return Double.isNaN(value) ? null : Double.valueOf(value);
     }
 
     private static byte[] bytes(ByteBuffer in) {
