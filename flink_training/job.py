@@ -59,23 +59,20 @@ def models(
     return DataStream(read)
 
 
-def batches(measured: DataStream, held_by: DataStream | None, trainers: int) -> KeyedStream:
+def batches(measured: DataStream, held_by: DataStream | None) -> KeyedStream:
     """Each device's records in micro-batches, keyed for Python as PyFlink would have keyed them.
 
-    Where another stream holds them, none is handed on that its watermark has not reached too.
+    Where another stream holds them, none is handed on that its watermark has not reached too, but for a checkpoint.
     """
     jvm: Any = get_gateway().jvm
-    ours, key = jvm.dev.fedlog.flink, jvm.KeyByKeySelector
-    key_type = Types.ROW([Types.STRING()]).get_java_type_info()
+    ours = jvm.dev.fedlog.flink
     if held_by is not None:
         nothing = held_by._j_data_stream.flatMap(ours.WatermarkOnly(), measured._j_data_stream.getType())
         measured = measured.union(DataStream(nothing))
     row = Types.ROW([Types.STRING(), BYTES]).get_java_type_info()
     patience = 0 if held_by is not None else 2 * BATCH_MS
-    collected = measured._j_data_stream.keyBy(key(), key_type).process(ours.MicroBatches(patience), row)
-    collected.setParallelism(trainers)
-    streams: Any = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils
-    keyed = streams.reinterpretAsKeyedStream(collected, key(), key_type)
+    collected = measured._j_data_stream.transform("collect", row, ours.MicroBatches(patience))
+    keyed = collected.keyBy(jvm.KeyByKeySelector(), Types.ROW([Types.STRING()]).get_java_type_info())
     return KeyedStream(keyed, BYTES, DataStream(collected))
 
 
@@ -114,7 +111,7 @@ def main(bootstrap: str, registry: str, trainers: int, in_step: int | None, boun
     environment.set_parallelism(1)
     broadcast = models(environment, bootstrap, config, in_step, bounded_models)
     trained = (
-        batches(readings(environment, bootstrap, registry), None if in_step is None else broadcast, trainers)
+        batches(readings(environment, bootstrap, registry), None if in_step is None else broadcast)
         .connect(broadcast.broadcast(MODELS))
         .process(TrainDevices(config, registry, in_step is not None), BYTES)
         .name("train devices")

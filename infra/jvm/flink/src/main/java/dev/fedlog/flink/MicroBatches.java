@@ -3,32 +3,37 @@ package dev.fedlog.flink;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import org.apache.flink.api.common.functions.OpenContext;
-import org.apache.flink.api.common.state.ListState;
-import org.apache.flink.api.common.state.ListStateDescriptor;
-import org.apache.flink.api.common.state.ValueState;
-import org.apache.flink.api.common.state.ValueStateDescriptor;
-import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
-import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.streaming.api.TimeDomain;
-import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import java.util.Map;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.types.Row;
-import org.apache.flink.util.Collector;
 
 /**
- * A device's records collected until the watermark reaches them, and handed on as one, in the order of the log.
+ * Each device's records collected until the watermark reaches them, and handed on as one, in the order of the log.
  *
  * <p>So a batch is as long as the watermark's interval, no record waits behind a watermark that has passed it, unless one
  * from later stands before it, and what comes later in the job may trust that watermark. Where no watermark comes, for a
  * partition is silent or a record has a moment far ahead, all go on after {@code patience} ms, if there is such a limit.
+ *
+ * <p>It stands before the shuffle, so that batches cross the network and not records, and it has no state: before a
+ * checkpoint it hands on all that it holds. Whoever must not have that yet keeps it.
  */
-public final class MicroBatches extends KeyedProcessFunction<Row, Row, Row> {
+public final class MicroBatches extends AbstractStreamOperator<Row> implements OneInputStreamOperator<Row, Row> {
     private static final long serialVersionUID = 1L;
 
     private final long patience;
-    private transient ListState<byte[]> records;
-    private transient ValueState<Long> head;
+    private transient Map<String, Waiting> devices;
+    private transient boolean timed;
+
+    /** One device's records, and since when the first of them is waited for, ms of this machine's clock. */
+    private static final class Waiting {
+        private List<byte[]> records = new ArrayList<>();
+        private long since;
+    }
 
     /** How long a record may wait, ms of this machine's clock; 0 for ever. */
     public MicroBatches(long patience) {
@@ -36,48 +41,65 @@ public final class MicroBatches extends KeyedProcessFunction<Row, Row, Row> {
     }
 
     @Override
-    public void open(OpenContext context) {
-        records = getRuntimeContext()
-                .getListState(new ListStateDescriptor<>("records", PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO));
-        head = getRuntimeContext().getState(new ValueStateDescriptor<>("head", Types.LONG));
+    public void open() throws Exception {
+        super.open();
+        devices = new LinkedHashMap<>();
     }
 
     @Override
-    public void processElement(Row record, Context context, Collector<Row> out) throws Exception {
-        records.add((byte[]) record.getField(1));
-        if (head.value() == null) {
-            begin((Long) record.getField(2), context);
+    public void processElement(StreamRecord<Row> element) {
+        Row record = element.getValue();
+        Waiting waiting = devices.computeIfAbsent((String) record.getField(0), device -> new Waiting());
+        if (waiting.records.isEmpty()) {
+            waiting.since = getProcessingTimeService().getCurrentProcessingTime();
+        }
+        waiting.records.add((byte[]) record.getField(1));
+        if (patience > 0 && !timed) {
+            timed = true;
+            getProcessingTimeService().registerTimer(waiting.since + patience, this::impatient);
         }
     }
 
     @Override
-    public void onTimer(long moment, OnTimerContext context, Collector<Row> out) throws Exception {
-        boolean reached = context.timeDomain() == TimeDomain.EVENT_TIME;
-        long until = reached ? context.timerService().currentWatermark() : Long.MAX_VALUE;
-        if (head.value() == null || head.value() > until) {
+    public void processWatermark(Watermark mark) throws Exception {
+        devices.forEach((device, waiting) -> handOn(device, waiting, mark.getTimestamp()));
+        super.processWatermark(mark);
+    }
+
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpoint) {
+        devices.forEach((device, waiting) -> handOn(device, waiting, Long.MAX_VALUE));
+    }
+
+    private void impatient(long now) {
+        long next = Long.MAX_VALUE;
+        for (Map.Entry<String, Waiting> device : devices.entrySet()) {
+            Waiting waiting = device.getValue();
+            if (waiting.since + patience <= now) {
+                handOn(device.getKey(), waiting, Long.MAX_VALUE);
+            } else if (!waiting.records.isEmpty()) {
+                next = Math.min(next, waiting.since + patience);
+            }
+        }
+        timed = next < Long.MAX_VALUE;
+        if (timed) {
+            getProcessingTimeService().registerTimer(next, this::impatient);
+        }
+    }
+
+    /** Records from the first on, as long as their moment is not after {@code until}. */
+    private void handOn(String device, Waiting waiting, long until) {
+        int n = 0;
+        while (n < waiting.records.size() && Measured.moment(waiting.records.get(n)) <= until) {
+            n++;
+        }
+        if (n == 0) {
             return;
         }
-        List<byte[]> batch = new ArrayList<>();
-        List<byte[]> later = new ArrayList<>();
-        for (byte[] record : records.get()) {
-            (later.isEmpty() && Measured.moment(record) <= until ? batch : later).add(record);
-        }
-        records.update(later);
-        head.clear();
-        if (!later.isEmpty()) {
-            begin(Measured.moment(later.get(0)), context);
-        }
-        out.collect(Row.of(context.getCurrentKey().getField(0), packed(batch)));
-    }
-
-    /** Wait for the watermark to reach the first record of a batch. */
-    private void begin(long moment, Context context) throws Exception {
-        head.update(moment);
-        context.timerService().registerEventTimeTimer(moment);
-        if (patience > 0) {
-            long now = context.timerService().currentProcessingTime();
-            context.timerService().registerProcessingTimeTimer(now + patience);
-        }
+        List<byte[]> batch = waiting.records.subList(0, n);
+        output.collect(new StreamRecord<>(Row.of(device, packed(batch))));
+        waiting.records = new ArrayList<>(waiting.records.subList(n, waiting.records.size()));
+        waiting.since = getProcessingTimeService().getCurrentProcessingTime();
     }
 
     private static byte[] packed(List<byte[]> batch) {
