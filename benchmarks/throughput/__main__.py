@@ -13,7 +13,7 @@ from benchmarks.throughput.sustained import Rate
 
 @click.command()
 @click.option("--data", required=True, type=click.Path(exists=True, path_type=Path), help="Raw file, .txt or .gz.")
-@click.option("--laps", default=6, show_default=True, help="How often the file is on the topic.")
+@click.option("--laps", default=8, show_default=True, help="How often the file is on the topic.")
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def main(data: Path, laps: int, format_: str) -> None:
     """Readings a second of the job and of its baselines, where the job's time goes, how long an update takes."""

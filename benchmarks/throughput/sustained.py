@@ -12,8 +12,9 @@ from infra.settings import Settings
 from schemas.topics import TOPICS
 
 EVERY_S = 0.5
-LOW, HIGH = 0.1, 0.9
-"""Shares of the output between which the rate is taken: before, XLA compiles; after, tasks run dry."""
+LOW, HIGH = 0.5, 0.9
+"""Shares of the output between which the rate is taken: before, XLA and, for a minute, the JVM still compile what runs
+most; after, tasks run dry."""
 
 
 class Sample(NamedTuple):
