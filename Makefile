@@ -15,6 +15,9 @@ export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
 export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath $(BUILD))/xla)
 
+# Python's modules are compiled once, when they are installed. Else each process does it that cannot keep the result.
+export UV_COMPILE_BYTECODE := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help up down status logs models tail batch replay quality bench test check clean install preflight
 
