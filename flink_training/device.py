@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_training.forecasts import Forecasts, columns
-from flink_training.tally import Scored, Tally, scored
-from forecaster import adoption, bins, course, weights
-from forecaster.bins import Bin, ClockJumpError, Columns, LateReadingError, OpenBin
+from flink_training.tally import Tally, scored
+from forecaster import adoption, binning, course, weights
+from forecaster.binning import Closed, Columns, Refused
+from forecaster.bins import OpenBin
 from forecaster.config import Config
 from forecaster.course import Bins
 from forecaster.knowledge import Knowledge, architecture
@@ -76,7 +77,7 @@ class Outcome(NamedTuple):
 
     updates: list[LocalUpdate]
     forecasts: list[Forecasts]
-    refused: dict[int, LateReadingError | ClockJumpError]
+    refused: Refused
 
 
 def step(
@@ -90,34 +91,36 @@ def step(
         readings: the device's next readings on the log.
         models: the global models known so far, by version.
     """
-    opened, closed, refused = bins.fold(device.open_bin, readings.columns, config.bin_ms)
+    opened, closed, refused = binning.fold(device.open_bin, readings.columns, config.bin_ms)
     outcome, training = Outcome([], [], refused), device.training
-    ends = np.array([(bin_.number + 1) * config.bin_ms for bin_ in closed], np.int64)
     window_ends = {version: model.window_end for version, model in models.items()}
+    ends = (closed.numbers + 1) * config.bin_ms
     versions = adoption.due(config, window_ends, training.version if training else 0, ends)
-    while closed:
+    begin = 0
+    while begin < len(versions):
         if training is None:
             fleet = models[int(versions[0])].knowledge if versions[0] else None
-            training = _beginning(config, closed[0], fleet, int(versions[0]))
-        n = _together(config, training.version, closed, versions)
-        training, updates, made = _learned(config, training, closed[:n], versions[:n], readings, models)
+            training = _beginning(config, int(closed.numbers[0]), fleet, int(versions[0]))
+        end = begin + _together(config, training.version, closed.numbers[begin:], versions[begin:])
+        part = closed.part(begin, end)
+        training, updates, made = _learned(config, training, part, versions[begin:end], readings, models)
         outcome.updates.extend(updates)
         outcome.forecasts.append(made)
-        closed, versions = closed[n:], versions[n:]
+        begin = end
     return Device(opened, training), outcome
 
 
-def _beginning(config: Config, first: Bin, fleet: Knowledge | None, version: int) -> Training:
-    """A device without history takes what is due as it is."""
-    adopted_at = (first.number + 1) * config.bin_ms if version else None
-    slot = first.number // config.update_bins
+def _beginning(config: Config, first: int, fleet: Knowledge | None, version: int) -> Training:
+    """A device without history takes what is due as it is, before bin number ``first``."""
+    adopted_at = (first + 1) * config.bin_ms if version else None
+    slot = first // config.update_bins
     return Training(course.begin(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
 
 
-def _together(config: Config, version: int, closed: list[Bin], versions: NDArray[np.int64]) -> int:
+def _together(config: Config, version: int, numbers: NDArray[np.int64], versions: NDArray[np.int64]) -> int:
     """How many of the next bins one call takes."""
     changes = np.flatnonzero(np.diff(versions, prepend=version))
-    intervals = np.array([(bin_.number + 1) // config.update_bins for bin_ in closed[: course.BINS]], np.int64)
+    intervals = (numbers[: course.BINS] + 1) // config.update_bins
     # With the first bin's own interval, which it may end.
     updates = np.flatnonzero(np.diff(intervals, prepend=intervals[0] - 1))
     limits = [(changes, course.MODELS), (updates, course.UPDATES)]
@@ -127,70 +130,59 @@ def _together(config: Config, version: int, closed: list[Bin], versions: NDArray
 def _learned(
     config: Config,
     training: Training,
-    closed: list[Bin],
+    closed: Closed,
     versions: NDArray[np.int64],
     readings: Readings,
     models: Mapping[int, FleetModel],
 ) -> tuple[Training, list[LocalUpdate], Forecasts]:
     """Adopt, score, learn and forecast, bin after bin."""
     changes = np.flatnonzero(np.diff(versions, prepend=training.version))
-    taken = Bins(
-        np.array([bin_.number for bin_ in closed], np.int64),
-        np.array([bin_.summary for bin_ in closed], np.float32),
-        versions,
-        changes,
-    )
+    taken = Bins(closed.numbers, closed.summaries.astype(np.float32), versions, changes)
     adopted = [models[version].knowledge for version in versions[changes].tolist()]
     went = course.run(config, training.learner, training.slot, training.tally.labels, taken, adopted)
-    moments = {int(versions[i]): (closed[i].number + 1) * config.bin_ms for i in changes.tolist()}
-    updates, begin, bins_scored = [], 0, scored(went.outputs)
-    for told, end in zip(went.told, (np.flatnonzero(went.sent) + 1).tolist(), strict=True):
-        training = _covering(training, bins_scored, closed, begin, end)
-        version = int(versions[end - 1])
-        adopted_at = moments.get(version, training.adopted_at)
-        training = training._replace(sequence=training.sequence + 1, version=version, adopted_at=adopted_at)
-        updates.append(_update(config, training, closed[end - 1], readings, told))
-        training = training._replace(tally=Tally.empty(config), first_offset=-1)
-        begin = end
-    training = _covering(training, bins_scored, closed, begin, len(closed))
+    ends = (closed.numbers + 1) * config.bin_ms
+    moments = dict(zip(versions[changes].tolist(), ends[changes].tolist(), strict=True))
+    sent = np.flatnonzero(went.sent)
+    tallies, left = training.tally.split(scored(went.outputs), sent + 1)
+    # Of the first reading behind each update, and behind what is left, of which there may be nothing yet.
+    offsets = np.append(closed.first_offsets, -1)[np.append(0, sent + 1)].tolist()
+    if training.first_offset >= 0:
+        offsets[0] = training.first_offset
+    updates = [
+        LocalUpdate(
+            update_id=f"{readings.device_id}/{training.sequence + k}",
+            device_id=readings.device_id,
+            sequence=training.sequence + k,
+            event_time=int(ends[i]),
+            base_version=int(versions[i]),
+            adopted_at=moments.get(int(versions[i]), training.adopted_at),
+            architecture=architecture(config),
+            weights=weights.flat_to_bytes(config, told),
+            example_count=labels,
+            reading_partition=readings.partition,
+            first_offset=offsets[k - 1],
+            last_offset=int(closed.last_offsets[i]),
+            errors=errors,
+            dataset=readings.dataset,
+            resets=resets,
+            closed_at=int(closed.closed_at[i]),
+        )
+        for k, (i, told, labels, resets, errors) in enumerate(
+            zip(
+                *(sent.tolist(), went.told, tallies.labels.tolist(), tallies.resets.tolist(), tallies.errors(config)),
+                strict=True,
+            ),
+            start=1,
+        )
+    ]
     version = int(versions[-1])
-    training = training._replace(
-        learner=went.learner, slot=went.slot, version=version, adopted_at=moments.get(version, training.adopted_at)
+    training = Training(
+        went.learner,
+        left,
+        version,
+        moments.get(version, training.adopted_at),
+        training.sequence + len(updates),
+        went.slot,
+        offsets[-1],
     )
-    offsets = np.array([bin_.last_offset for bin_ in closed], np.int64)
-    return training, updates, columns(config, taken, offsets, went.outputs)
-
-
-def _covering(training: Training, bins_scored: Scored, closed: list[Bin], begin: int, end: int) -> Training:
-    """With bins ``begin`` to ``end`` behind the next update."""
-    if begin == end:
-        return training
-    first = closed[begin].first_offset if training.first_offset < 0 else training.first_offset
-    return training._replace(tally=training.tally.add(bins_scored, begin, end), first_offset=first)
-
-
-def _update(
-    config: Config,
-    training: Training,
-    closed: Bin,
-    readings: Readings,
-    told: NDArray[np.float32],
-) -> LocalUpdate:
-    return LocalUpdate(
-        update_id=f"{readings.device_id}/{training.sequence}",
-        device_id=readings.device_id,
-        sequence=training.sequence,
-        event_time=(closed.number + 1) * config.bin_ms,
-        base_version=training.version,
-        adopted_at=training.adopted_at,
-        architecture=architecture(config),
-        weights=weights.flat_to_bytes(config, told),
-        example_count=training.tally.labels,
-        reading_partition=readings.partition,
-        first_offset=training.first_offset,
-        last_offset=closed.last_offset,
-        errors=training.tally.errors(config),
-        dataset=readings.dataset,
-        resets=training.tally.resets,
-        closed_at=closed.closed_at,
-    )
+    return training, updates, columns(config, taken, closed.last_offsets, went.outputs)

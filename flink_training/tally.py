@@ -1,6 +1,6 @@
 """Prequential errors between two updates of a device."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def scored(outputs: Outputs) -> Scored:
 
 
 class Tally(NamedTuple):
-    """Sums since the last update.
+    """Sums since the last update; of several updates, with a leading axis.
 
     Attributes:
         error, persistence: float64 [horizons, sensors], absolute errors in the sensor's unit.
@@ -45,36 +45,44 @@ class Tally(NamedTuple):
     error: NDArray[np.float64]
     persistence: NDArray[np.float64]
     scored: NDArray[np.int64]
-    labels: int = 0
-    resets: int = 0
+    labels: Any
+    resets: Any
 
     @classmethod
     def empty(cls, config: Config) -> "Tally":
         """Nothing scored yet."""
-        return cls(np.zeros(config.outputs), np.zeros(config.outputs), np.zeros(config.outputs, np.int64))
+        return cls(np.zeros(config.outputs), np.zeros(config.outputs), np.zeros(config.outputs, np.int64), 0, 0)
 
-    def add(self, bins: Scored, begin: int, end: int) -> "Tally":
-        """Count bins ``begin`` to ``end``, one after the other: however they are divided, to the same bits."""
-        error, persistence = self.error, self.persistence
-        for i in range(begin, end):
-            error, persistence = error + bins.error[i], persistence + bins.persistence[i]
-        return Tally(
-            error,
-            persistence,
-            self.scored + bins.known[begin:end].sum(axis=0),
-            self.labels + int(bins.labels[begin:end].sum()),
-            self.resets + int(bins.resets[begin:end].sum()),
-        )
+    def split(self, bins: Scored, ends: NDArray[np.int64]) -> "tuple[Tally, Tally]":
+        """Those of the updates that end before bins ``ends``, this one having come before, and what is left after.
 
-    def errors(self, config: Config) -> tuple[HorizonError, ...]:
-        """The means, for each horizon and sensor that was scored at all."""
+        However bins are divided among calls, to the same bits: they are added one after the other.
+        """
+        part = np.append(0, np.searchsorted(ends, np.arange(len(bins.labels)), side="right"))
+        columns = (bins.error, bins.persistence, bins.known, bins.labels, bins.resets)
+        sums = [_sums(part, before, more, len(ends) + 1) for before, more in zip(self, columns, strict=True)]
+        error, persistence, scored, labels, resets = (column[-1] for column in sums)
+        return Tally(*(column[:-1] for column in sums)), Tally(error, persistence, scored, int(labels), int(resets))
+
+    def errors(self, config: Config) -> list[tuple[HorizonError, ...]]:
+        """Of several updates, the means for each horizon and sensor that was scored at all."""
         counts = np.maximum(self.scored, 1)
-        table = zip(
-            *(part.tolist() for part in (self.scored, self.error / counts, self.persistence / counts)), strict=True
+        means = np.stack([self.error / counts, self.persistence / counts], axis=-1)
+        places = [(sensor, horizon) for horizon in config.horizons_ms for sensor in SENSORS]
+        tables = zip(
+            self.scored.reshape(-1, len(places)).tolist(), means.reshape(-1, len(places), 2).tolist(), strict=True
         )
-        return tuple(
-            HorizonError(sensor, horizon_ms, n, mae, persistence_mae)
-            for horizon_ms, row in zip(config.horizons_ms, table, strict=True)
-            for sensor, n, mae, persistence_mae in zip(SENSORS, *row, strict=True)
-            if n
-        )
+        return [
+            tuple(HorizonError(*place, n, *mean) for place, n, mean in zip(places, *table, strict=True) if n)
+            for table in tables
+        ]
+
+
+def _sums(part: NDArray[np.int64], before: Any, rows: NDArray[Any], parts: int) -> NDArray[Any]:
+    """Sums of ``before`` and ``rows`` [n, ...] by the part that each is in."""
+    flat = np.concatenate([np.reshape(before, (1, -1)), rows.reshape(len(rows), -1)])
+    width = flat.shape[1]
+    # bincount adds in order.
+    summed = np.bincount((part[:, None] * width + np.arange(width)).ravel(), flat.ravel(), parts * width)
+    kind = np.float64 if rows.dtype.kind == "f" else np.int64
+    return summed.astype(kind).reshape(parts, *rows.shape[1:])

@@ -14,7 +14,7 @@ from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.packing import Batch, Table, packed
 from flink_training.state import DEVICE, MODELS, WAITING
 from forecaster import weights
-from forecaster.bins import Columns
+from forecaster.binning import Columns
 from forecaster.config import Config
 from forecaster.knowledge import architecture
 from forecaster.weights import WeightsError

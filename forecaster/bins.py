@@ -7,14 +7,8 @@ readings on the log.
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 MAX_JUMP_MS = 60 * 86_400_000
 """A device may be silent for a lap of its data set, not for longer: a reading further ahead has a wrong clock."""
-
-FEW = 24
-"""Up to so many readings, a loop over them is faster than NumPy's way with columns."""
 
 
 class Sums(NamedTuple):
@@ -108,7 +102,7 @@ def add(
     """
     number = event_time // bin_ms
     if current is not None:
-        if (error := _refusal(current.number, event_time, bin_ms)) is not None:
+        if (error := refusal(current.number, event_time, bin_ms)) is not None:
             raise error
         if number == current.number:
             sums = tuple(own.plus(value) for own, value in zip(current.sums, values, strict=True))
@@ -117,111 +111,14 @@ def add(
     return opened, None if current is None else close(current, event_time)
 
 
-def _refusal(open_number: int, event_time: int, bin_ms: int) -> LateReadingError | ClockJumpError | None:
+def refusal(open_number: int, event_time: int, bin_ms: int) -> LateReadingError | ClockJumpError | None:
+    """Why a reading cannot be placed in time while bin ``open_number`` is open, if it cannot."""
     ahead = event_time // bin_ms - open_number
     if ahead < 0:
         return LateReadingError(f"event time {event_time} lies {-ahead} bins behind the open bin")
     if ahead * bin_ms > MAX_JUMP_MS:
         return ClockJumpError(f"event time {event_time} lies {ahead} bins ahead of the open bin")
     return None
-
-
-class Columns(NamedTuple):
-    """Readings of one device in the order of the log: int64 [n] ms, float64 [n, sensors] or NaN, int64 [n]."""
-
-    event_times: NDArray[np.int64]
-    values: NDArray[np.float64]
-    offsets: NDArray[np.int64]
-
-
-def fold(
-    current: OpenBin | None, readings: Columns, bin_ms: int
-) -> tuple[OpenBin | None, list[Bin], dict[int, LateReadingError | ClockJumpError]]:
-    """``add`` for several readings, to the same bits.
-
-    Returns:
-        The open bin, the bins that closed, and what was refused, by its index in ``readings``.
-    """
-    few = len(readings.event_times) <= FEW
-    return (_one_by_one if few else _at_once)(current, readings, bin_ms)
-
-
-def _one_by_one(
-    current: OpenBin | None, readings: Columns, bin_ms: int
-) -> tuple[OpenBin | None, list[Bin], dict[int, LateReadingError | ClockJumpError]]:
-    closed, refused = [], dict[int, LateReadingError | ClockJumpError]()
-    measured = [tuple(v if math.isfinite(v) else None for v in row) for row in readings.values.tolist()]
-    placed = zip(measured, readings.event_times.tolist(), readings.offsets.tolist(), strict=True)
-    for i, (values, event_time, offset) in enumerate(placed):
-        try:
-            current, ended = add(current, values, event_time, offset, bin_ms)
-        except (LateReadingError, ClockJumpError) as error:
-            refused[i] = error
-        else:
-            closed += [] if ended is None else [ended]
-    return current, closed, refused
-
-
-def _at_once(
-    current: OpenBin | None, readings: Columns, bin_ms: int
-) -> tuple[OpenBin | None, list[Bin], dict[int, LateReadingError | ClockJumpError]]:
-    numbers = readings.event_times // bin_ms
-    refused = _refused(current, readings.event_times, numbers, bin_ms)
-    taken = np.delete(np.arange(len(numbers)), list(refused))
-    if not len(taken):
-        return current, [], refused
-    before = [] if current is None else [current]
-    bins, groups = np.unique([*(bin_.number for bin_ in before), *numbers[taken]], return_inverse=True)
-    group, offsets = groups[len(before) :], readings.offsets[taken].tolist()
-    sums = []
-    for s in range(readings.values.shape[1]):
-        known = np.isfinite(readings.values[taken, s])
-        own = (readings.values[taken, s][known], group[known], [bin_.sums[s] for bin_ in before], len(bins))
-        sums.append(_sums(*own))
-    starts, ends = (np.searchsorted(group, np.arange(len(bins)), side=side).tolist() for side in ("left", "right"))
-    made, times = [], readings.event_times[taken]
-    for i, number in enumerate(bins.tolist()):
-        first = before[0].first_offset if before and i == 0 else offsets[starts[i]]
-        last = offsets[ends[i] - 1] if ends[i] > starts[i] else before[0].last_offset
-        made.append(OpenBin(number, tuple(own[i] for own in sums), first, last))
-    closing = times[starts[1:]].tolist()
-    return made[-1], [close(bin_, at) for bin_, at in zip(made[:-1], closing, strict=True)], refused
-
-
-def _sums(values: NDArray[np.float64], group: NDArray[np.int64], before: list[Sums], n: int) -> list[Sums]:
-    """One sensor's sums in ``n`` bins, of which the first may have some ``before``."""
-    # The open bin's sums come first: bincount adds in order, as one reading after the other would.
-    where = np.concatenate([np.zeros(len(before), np.int64), group])
-    count = np.bincount(group, minlength=n)
-    total = np.bincount(where, np.concatenate([[own.total for own in before], values]), n)
-    squares = np.bincount(where, np.concatenate([[own.squares for own in before], values * values]), n)
-    low, high = np.full(n, np.inf), np.full(n, -np.inf)
-    np.minimum.at(low, where, np.concatenate([[own.low for own in before], values]))
-    np.maximum.at(high, where, np.concatenate([[own.high for own in before], values]))
-    count[0] += sum(own.number for own in before)
-    columns = (count.tolist(), *(part.astype(np.float64).tolist() for part in (total, squares, low, high)))
-    return [Sums(*row) for row in zip(*columns, strict=True)]
-
-
-def _refused(
-    current: OpenBin | None, event_times: NDArray[np.int64], numbers: NDArray[np.int64], bin_ms: int
-) -> dict[int, LateReadingError | ClockJumpError]:
-    refused: dict[int, LateReadingError | ClockJumpError] = {}
-    taken = np.arange(len(numbers))
-    start = current.number if current is not None else int(numbers[0])
-    while True:
-        # The newest bin before each reading: what is late does not move it, what jumps would and is taken out first.
-        newest = np.maximum.accumulate(np.concatenate([[start], numbers[taken]]))[:-1]
-        jumps = np.flatnonzero((numbers[taken] - newest) * bin_ms > MAX_JUMP_MS)
-        late = np.flatnonzero(numbers[taken] < newest)
-        wrong = jumps[:1] if len(jumps) else late
-        for i in taken[late] if not len(jumps) else taken[wrong]:
-            error = _refusal(int(newest[np.searchsorted(taken, i)]), int(event_times[i]), bin_ms)
-            assert error is not None
-            refused[int(i)] = error
-        if not len(jumps):
-            return refused
-        taken = np.delete(taken, wrong)
 
 
 def close(current: OpenBin, closed_at: int) -> Bin:

@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.quality.faults import Readings as Stream
 from benchmarks.quality.grids import readings
 from flink_training.device import Device, Readings, step
-from forecaster import bins, course
-from forecaster.bins import Columns
+from forecaster import binning, course
+from forecaster.binning import Columns
 from forecaster.config import Config
 from forecaster.course import Bins
 from forecaster.vectors import Vectors
@@ -84,11 +84,11 @@ def _courses(config: Config, taken: list[Bins]) -> Vectors:
 def _taken(config: Config, batches: list[Readings]) -> Iterator[Bins]:
     opened = None
     for batch in batches:
-        opened, closed, _ = bins.fold(opened, batch.columns, config.bin_ms)
-        for begin in range(0, len(closed), course.UPDATES):
-            some = closed[begin : begin + course.UPDATES]
-            zeros, numbers = np.zeros(len(some), np.int64), np.array([one.number for one in some], np.int64)
-            yield Bins(numbers, np.array([one.summary for one in some], np.float32), zeros, zeros[:0])
+        opened, closed, _ = binning.fold(opened, batch.columns, config.bin_ms)
+        for begin in range(0, len(closed.numbers), course.UPDATES):
+            some = closed.part(begin, begin + course.UPDATES)
+            zeros = np.zeros(len(some.numbers), np.int64)
+            yield Bins(some.numbers, some.summaries.astype(np.float32), zeros, zeros[:0])
 
 
 def _timed(work: Callable[[], Any]) -> float:

@@ -18,7 +18,7 @@ from aggregator_stream.windows import step as fold
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.forecasts import predictions
 from forecaster import weights
-from forecaster.bins import Columns
+from forecaster.binning import Columns
 from forecaster.config import Config
 from forecaster.knowledge import architecture, initial
 from forecaster.strategies import fedavg

@@ -11,7 +11,8 @@ import pytest
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.forecasts import predictions
 from forecaster import adoption, course, knowledge, online, weights
-from forecaster.bins import ClockJumpError, Columns, LateReadingError, Summary
+from forecaster.binning import Columns
+from forecaster.bins import ClockJumpError, LateReadingError, Summary
 from forecaster.config import Config
 from forecaster.knowledge import architecture, initial
 from schemas.events import Reading

@@ -1,14 +1,12 @@
 import pickle
-from itertools import groupby, pairwise
-from unittest.mock import patch
+from itertools import groupby
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import forecaster.bins
-from forecaster.bins import FEW, MAX_JUMP_MS, Bin, ClockJumpError, Columns, LateReadingError, Summary, add, close, fold
+from forecaster.bins import MAX_JUMP_MS, Bin, ClockJumpError, LateReadingError, Summary, add, close
 
 BIN = 300_000
 T0 = 1_078_401_600_000
@@ -104,36 +102,3 @@ def test_a_sensor_that_measured_nothing_is_missing_and_the_others_are_not():
     values = close(current, 0).summary.mean
     assert (values[1], values[3]) == (1.0, 4.5)
     assert np.isnan([values[0], values[2]]).all()
-
-
-wild = st.lists(
-    st.tuples(
-        st.integers(-3 * BIN, 3 * BIN) | st.sampled_from([MAX_JUMP_MS, 2 * MAX_JUMP_MS]), st.tuples(*[measured] * 4)
-    ),
-    min_size=1,
-    max_size=25,
-)
-
-
-@given(wild, st.data())
-def test_many_at_once_are_one_after_the_other_to_the_bit(rows, data):
-    moments = np.cumsum([T0, *(step if step < MAX_JUMP_MS else 0 for step, _ in rows)])[1:]
-    moments = moments + [step if step >= MAX_JUMP_MS else 0 for step, _ in rows]
-    current, closed, refused = None, [], {}
-    for i, (moment, (_, values)) in enumerate(zip(moments.tolist(), rows, strict=True)):
-        try:
-            current, done = add(current, values, moment, 7 * i, BIN)
-            closed += [done] if done else []
-        except (LateReadingError, ClockJumpError) as error:
-            refused[i] = repr(error)
-    cuts = sorted({0, len(rows), *data.draw(st.lists(st.integers(0, len(rows)), max_size=3))})
-    opened, bins, wrong = None, [], {}
-    table = np.array([[np.nan if v is None else v for v in values] for _, values in rows])
-    for low, high in pairwise(cuts):
-        part = Columns(moments[low:high], table[low:high], 7 * np.arange(low, high))
-        with patch.object(forecaster.bins, "FEW", data.draw(st.sampled_from([0, FEW]))):
-            opened, more, errors = fold(opened, part, BIN)
-        bins += more
-        wrong |= {low + i: repr(error) for i, error in errors.items()}
-    assert repr((opened, bins)) == repr((current, closed))
-    assert wrong == refused

@@ -12,7 +12,7 @@ from aggregator_stream.windows import step as window_step
 from flink_training.device import Device, FleetModel, Readings
 from flink_training.device import step as device_step
 from forecaster import knowledge, lockstep, weights
-from forecaster.bins import Columns
+from forecaster.binning import Columns
 from forecaster.lockstep import Grid, Rounds
 from forecaster.strategies import fedavg
 from tests.unit.forecaster.series import START, TINY, random_walk, single
