@@ -62,7 +62,7 @@ def models(
 def batches(measured: DataStream, held_by: DataStream | None) -> KeyedStream:
     """Each device's records in micro-batches, keyed for Python as PyFlink would have keyed them.
 
-    Where another stream holds them, none is handed on that its watermark has not reached too, but for a checkpoint.
+    Where another stream holds them, none is handed on that its watermark has not reached too.
     """
     jvm: Any = get_gateway().jvm
     ours = jvm.dev.fedlog.flink

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -58,11 +57,10 @@ class Training:
         """Both watermarks, of readings and of models, have reached the end of a batch."""
         self._recall(ctx)
         batches = list(self.waiting.get())
-        # In the order of the log: behind a batch that must wait, others wait for it, be their own end reached or not.
-        ready = list(takewhile(lambda batch: _newest(batch) <= timestamp, batches))
-        self.waiting.update(batches[len(ready) :])
-        for batch in ready:
-            yield from self._train(batch)
+        self.waiting.update([batch for batch in batches if _newest(batch) > timestamp])
+        for batch in batches:
+            if _newest(batch) <= timestamp:
+                yield from self._train(batch)
 
     def process_broadcast_element(self, value: Row, ctx: Any) -> Iterator[bytes]:
         """One raw record of ``global_models``."""

@@ -6,6 +6,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -19,14 +25,16 @@ import org.apache.flink.types.Row;
  * from later stands before it, and what comes later in the job may trust that watermark. Where no watermark comes, for a
  * partition is silent or a record has a moment far ahead, all go on after {@code patience} ms, if there is such a limit.
  *
- * <p>It stands before the shuffle, so that batches cross the network and not records, and it has no state: before a
- * checkpoint it hands on all that it holds. Whoever must not have that yet keeps it.
+ * <p>It stands before the shuffle, in one task, so that batches cross the network and not records, and nothing is looked
+ * up for a record. What it holds becomes state with a checkpoint only.
  */
 public final class MicroBatches extends AbstractStreamOperator<Row> implements OneInputStreamOperator<Row, Row> {
     private static final long serialVersionUID = 1L;
+    private static final TypeInformation<Row> TYPE = Types.ROW(Types.STRING, Types.PRIMITIVE_ARRAY(Types.BYTE));
 
     private final long patience;
     private transient Map<String, Waiting> devices;
+    private transient ListState<Row> kept;
     private transient boolean timed;
 
     /** One device's records, and since when the first of them is waited for, ms of this machine's clock. */
@@ -41,14 +49,26 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
     }
 
     @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        devices = new LinkedHashMap<>();
+        kept = context.getOperatorStateStore().getListState(new ListStateDescriptor<>("records", TYPE));
+    }
+
+    @Override
     public void open() throws Exception {
         super.open();
-        devices = new LinkedHashMap<>();
+        for (Row record : kept.get()) {
+            hold(record);
+        }
     }
 
     @Override
     public void processElement(StreamRecord<Row> element) {
-        Row record = element.getValue();
+        hold(element.getValue());
+    }
+
+    private void hold(Row record) {
         Waiting waiting = devices.computeIfAbsent((String) record.getField(0), device -> new Waiting());
         if (waiting.records.isEmpty()) {
             waiting.since = getProcessingTimeService().getCurrentProcessingTime();
@@ -67,8 +87,11 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
     }
 
     @Override
-    public void prepareSnapshotPreBarrier(long checkpoint) {
-        devices.forEach((device, waiting) -> handOn(device, waiting, Long.MAX_VALUE));
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        super.snapshotState(context);
+        List<Row> held = new ArrayList<>();
+        devices.forEach((device, waiting) -> waiting.records.forEach(record -> held.add(Row.of(device, record))));
+        kept.update(held);
     }
 
     private void impatient(long now) {
