@@ -72,14 +72,12 @@ def _one_by_one(current: OpenBin | None, readings: Columns, bin_ms: int) -> tupl
 
 
 def _columns(closed: Sequence[Bin], sensors: int) -> Closed:
-    summaries = np.array([bin_.summary for bin_ in closed], np.float64).reshape(
-        len(closed), len(Summary._fields), sensors
-    )
+    parts = np.array([bin_.summary for bin_ in closed], np.float64).reshape(len(closed), len(Summary._fields), sensors)
     numbers = np.array([(b.number, b.first_offset, b.last_offset, b.closed_at) for b in closed], np.int64).reshape(
         -1, 4
     )
     number, *rest = numbers.T
-    return Closed(number, summaries, *rest)
+    return Closed(number, parts, *rest)
 
 
 def _at_once(current: OpenBin | None, readings: Columns, bin_ms: int) -> tuple[OpenBin | None, Closed, Refused]:
@@ -114,7 +112,7 @@ def _at_once(current: OpenBin | None, readings: Columns, bin_ms: int) -> tuple[O
     opened = OpenBin(int(place[-1]), tuple(last), int(firsts[starts[-1]]), int(lasts[-1]))
     closed = (
         place[starts[:-1]],
-        _summaries(columns[:-1]),
+        summaries(columns[:-1]),
         firsts[starts[:-1]],
         lasts[ends[:-1] - 1],
         times[starts[1:]],
@@ -122,8 +120,8 @@ def _at_once(current: OpenBin | None, readings: Columns, bin_ms: int) -> tuple[O
     return opened, Closed(*closed), refused
 
 
-def _summaries(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``Sums`` as columns, float64 [n, 5, sensors], in the parts of ``Summary``."""
+def summaries(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The parts of ``bins.Summary`` from those of ``bins.Sums``, float64 [n, 5, ...], as ``bins.close`` has them."""
     count, total, squares, low, high = np.moveaxis(columns, 1, 0)
     some = np.where(count > 0, count, np.nan)
     mean = total / some

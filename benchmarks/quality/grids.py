@@ -1,11 +1,12 @@
 """A prepared data set as the grid of bins that its devices would close on the stream."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.faults import Readings
+from forecaster.binning import summaries
 from forecaster.bins import Summary
 from forecaster.config import SENSORS, Config
 from forecaster.lockstep import Grid
@@ -53,18 +54,15 @@ def binned(config: Config, stream: Readings) -> Grid:
     return Grid(first, emptied(summary, ~present), present, heard)
 
 
-def _summary(place: NDArray[np.int64], values: NDArray[np.float64], size: int) -> list[NDArray[Any]]:
-    """One sensor's numbers at every place, as ``bins.close`` has them."""
+def _summary(place: NDArray[np.int64], values: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """One sensor's numbers at every place, float64 [5, size]."""
     known = np.isfinite(values)
     where, some = place[known], values[known]
-    counts = np.bincount(where, minlength=size)
-    with np.errstate(invalid="ignore"):
-        mean = np.bincount(where, some, size) / counts
-        deviation = np.sqrt(np.maximum(np.bincount(where, some * some, size) / counts - mean * mean, 0))
     low, high = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(low, where, some)
     np.maximum.at(high, where, some)
-    return [counts, mean, np.where(counts, low, np.nan), np.where(counts, high, np.nan), deviation]
+    sums = [np.bincount(where, minlength=size), np.bincount(where, some, size), np.bincount(where, some * some, size)]
+    return summaries(np.stack([*sums, low, high], axis=1)).T
 
 
 def emptied(summary: Summary, where: NDArray[np.bool_]) -> Summary:
