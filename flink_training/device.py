@@ -148,11 +148,13 @@ def _learned(
     offsets = np.append(closed.first_offsets, -1)[np.append(0, sent + 1)].tolist()
     if training.first_offset >= 0:
         offsets[0] = training.first_offset
+    sequences = range(training.sequence + 1, training.sequence + 1 + len(sent))
+    figures = tallies.labels.tolist(), tallies.resets.tolist(), tallies.errors(config)
     updates = [
         LocalUpdate(
-            update_id=f"{readings.device_id}/{training.sequence + k}",
+            update_id=f"{readings.device_id}/{sequence}",
             device_id=readings.device_id,
-            sequence=training.sequence + k,
+            sequence=sequence,
             event_time=int(ends[i]),
             base_version=int(versions[i]),
             adopted_at=moments.get(int(versions[i]), training.adopted_at),
@@ -160,19 +162,15 @@ def _learned(
             weights=weights.flat_to_bytes(config, told),
             example_count=labels,
             reading_partition=readings.partition,
-            first_offset=offsets[k - 1],
+            first_offset=first_offset,
             last_offset=int(closed.last_offsets[i]),
             errors=errors,
             dataset=readings.dataset,
             resets=resets,
             closed_at=int(closed.closed_at[i]),
         )
-        for k, (i, told, labels, resets, errors) in enumerate(
-            zip(
-                *(sent.tolist(), went.told, tallies.labels.tolist(), tallies.resets.tolist(), tallies.errors(config)),
-                strict=True,
-            ),
-            start=1,
+        for sequence, i, first_offset, told, labels, resets, errors in zip(
+            sequences, sent.tolist(), offsets[:-1], went.told, *figures, strict=True
         )
     ]
     version = int(versions[-1])
