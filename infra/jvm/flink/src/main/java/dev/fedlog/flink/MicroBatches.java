@@ -39,7 +39,7 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
 
     /** One device's records, and since when the first of them is waited for, ms of this machine's clock. */
     private static final class Waiting {
-        private List<byte[]> records = new ArrayList<>();
+        private final List<byte[]> records = new ArrayList<>();
         private long since;
     }
 
@@ -121,7 +121,7 @@ public final class MicroBatches extends AbstractStreamOperator<Row> implements O
         }
         List<byte[]> batch = waiting.records.subList(0, n);
         output.collect(new StreamRecord<>(Row.of(device, packed(batch))));
-        waiting.records = new ArrayList<>(waiting.records.subList(n, waiting.records.size()));
+        batch.clear();
         waiting.since = getProcessingTimeService().getCurrentProcessingTime();
     }
 
