@@ -73,7 +73,7 @@ class Config(NamedTuple):
     blend: float = 0.3
     youth: float = 1.0
     proximity: float = 0.01
-    update_bins: int = 2
+    update_bins: int = 6
     adoption_delay_ms: int = 3_600_000
     detection: Detection = Detection()
     seed: int = 0

@@ -17,7 +17,7 @@ from forecaster.vectors import Vectors
 
 BINS = 128
 """Taken by one call; fewer are no slower, the loop ends with the last."""
-UPDATES = BINS // 2 + 1
+UPDATES = BINS // 6 + 1
 """That can be sent within one call."""
 MODELS = 8
 """That can be adopted within one call."""

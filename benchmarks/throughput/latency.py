@@ -21,7 +21,7 @@ from schemas.events import LocalUpdate
 from schemas.topics import TOPICS
 from schemas.wire import is_mark
 
-WARM_UP = 600
+WARM_UP = 200
 """Updates that come while XLA compiles, the JVM is young and what had waited for them is caught up with."""
 UPDATES = 600
 

@@ -119,13 +119,13 @@ def test_a_forecast_is_made_once_and_scored_once_under_the_same_id_with_what_cam
     assert {name for name, event in made.items() if event.target_at <= latest} == scored.keys()
 
 
-def test_updates_come_every_ten_minutes_and_cover_every_reading_once():
+def test_updates_come_at_their_interval_and_cover_every_reading_once():
     rows = readings(40, 3)
     _, events = fold(rows, offset=100)
     updates = updates_of(events)
     assert [u.sequence for u in updates] == list(range(1, len(updates) + 1))
     assert [u.update_id for u in updates] == [f"mote-07/{n}" for n in range(1, len(updates) + 1)]
-    assert {b.event_time - a.event_time for a, b in pairwise(updates)} == {2 * BIN}
+    assert {b.event_time - a.event_time for a, b in pairwise(updates)} == {TINY.update_bins * BIN}
     assert updates[0].first_offset == 100
     assert all(b.first_offset == a.last_offset + 1 for a, b in pairwise(updates))
     assert {u.reading_partition for u in updates} == {PARTITION}
@@ -230,7 +230,7 @@ def test_however_readings_are_cut_into_batches_state_and_events_are_the_same_to_
 
 
 def test_a_device_that_reports_now_and_then_sends_as_many_updates_in_one_batch_as_reading_by_reading():
-    """Every bin ends in an update interval of its own, so one call takes half as many bins as it could."""
+    """Every bin ends in an update interval of its own, so one call takes fewer bins than it could."""
     rows = readings(2 * TINY.update_bins * 100, 1)[:: TINY.update_bins]
     device, events = fold(rows, batch=1000)
     whole, expected = fold(rows, batch=9)

@@ -6,8 +6,8 @@ from forecaster.anomalies import evidence
 from forecaster.bins import Summary
 from forecaster.config import Config
 
-TINY = Config(horizons=(1, 2, 4), width=5, memory=8, replays=3, learning_rate=5e-3, linear_prior=0.1)
-"""Small enough to compile fast and to wrap its memory soon."""
+TINY = Config(horizons=(1, 2, 4), width=5, memory=8, replays=3, update_bins=2, learning_rate=5e-3, linear_prior=0.1)
+"""Small enough to compile fast, to wrap its memory soon and to send many updates."""
 DAILY = Config(bin_ms=1_800_000, horizons=(1, 2, 4), width=8, memory=96, replays=4, learning_rate=5e-3)
 """Half-hour bins, 48 a day."""
 START = 3_594_672
