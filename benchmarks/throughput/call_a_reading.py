@@ -41,7 +41,8 @@ class CallAReading(KeyedProcessFunction):  # type: ignore[misc]
         """One record of ``iot_stream``."""
         batch = Batch(struct.pack("<i", 1) + value[1])
         reading = self.codec.decode("iot_stream", batch.value(0), batch.key(0))
-        learner = self.learner.value() or online.init(self.config)
+        # From the host from the first on, or XLA would compile twice.
+        learner = self.learner.value() or jax.device_get(online.init(self.config))
         values = (reading.temperature, reading.humidity, reading.light, reading.voltage)
         opened, _ = bins.add(None, values, reading.event_time, batch.origin(0).offset, self.config.bin_ms)
         summary = course.summary(np.array(bins.close(opened, reading.event_time).summary, np.float32))

@@ -72,7 +72,7 @@ def samples(
     count: Callable[[], int],
     groups: Mapping[str, Callable[[], Sequence[psutil.Process]]],
     at_most: int | None = None,
-    quiet_s: float = 15,
+    quiet_s: float = 60,
 ) -> list[Sample]:
     """Until ``at_most`` records are written, or none has been for ``quiet_s`` seconds after the first."""
     taken: list[Sample] = []
