@@ -101,7 +101,7 @@ def step(
         if training is None:
             fleet = models[int(versions[0])].knowledge if versions[0] else None
             training = _beginning(config, int(closed.numbers[0]), fleet, int(versions[0]))
-        end = begin + _together(config, training.version, closed.numbers[begin:], versions[begin:])
+        end = begin + course.room(config, training.version, closed.numbers[begin:], versions[begin:])
         part = closed.part(begin, end)
         training, updates, made = _learned(config, training, part, versions[begin:end], readings, models)
         outcome.updates.extend(updates)
@@ -115,16 +115,6 @@ def _beginning(config: Config, first: int, fleet: Knowledge | None, version: int
     adopted_at = (first + 1) * config.bin_ms if version else None
     slot = first // config.update_bins
     return Training(course.begin(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
-
-
-def _together(config: Config, version: int, numbers: NDArray[np.int64], versions: NDArray[np.int64]) -> int:
-    """How many of the next bins one call takes."""
-    changes = np.flatnonzero(np.diff(versions, prepend=version))
-    intervals = (numbers[: course.BINS] + 1) // config.update_bins
-    # With the first bin's own interval, which it may end.
-    updates = np.flatnonzero(np.diff(intervals, prepend=intervals[0] - 1))
-    limits = [(changes, course.MODELS), (updates, course.UPDATES)]
-    return min(len(intervals), *(int(at[most]) for at, most in limits if len(at) > most), course.BINS)
 
 
 def _learned(

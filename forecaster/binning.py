@@ -40,8 +40,8 @@ class Closed(NamedTuple):
     last_offsets: NDArray[np.int64]
     closed_at: NDArray[np.int64]
 
-    def part(self, begin: int, end: int) -> "Closed":
-        """Those from ``begin`` on, before ``end``."""
+    def part(self, begin: int, end: int | None = None) -> "Closed":
+        """Those from ``begin`` on, before ``end`` or to the last."""
         columns: Any = (column[begin:end] for column in self)
         return Closed(*columns)
 

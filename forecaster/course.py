@@ -70,11 +70,25 @@ def learner(config: Config, numbers: Vectors) -> Learner:
     return tree
 
 
-def run(config: Config, start: Vectors, slot: int, labels: int, bins: Bins, models: list[Knowledge]) -> Course:
-    """Take ``bins``, with the ``models`` adopted on the way.
+def room(config: Config, version: int, numbers: NDArray[np.int64], versions: NDArray[np.int64]) -> int:
+    """How many of the next bins one call takes, at least one.
 
-    At most ``BINS``, ``MODELS``, and bins that end in so many update intervals that they bring ``UPDATES``.
+    Args:
+        config: its update interval counts.
+        version: of the model adopted last.
+        numbers: of the bins, ascending.
+        versions: of the models that they are taken under; where another begins, it is adopted.
     """
+    changes = np.flatnonzero(np.diff(versions, prepend=version))
+    intervals = (numbers[:BINS] + 1) // config.update_bins
+    # With the first bin's own interval, which it may end.
+    updates = np.flatnonzero(np.diff(intervals, prepend=intervals[0] - 1))
+    limits = [(changes, MODELS), (updates, UPDATES)]
+    return min(len(intervals), *(int(at[most]) for at, most in limits if len(at) > most), BINS)
+
+
+def run(config: Config, start: Vectors, slot: int, labels: int, bins: Bins, models: list[Knowledge]) -> Course:
+    """Take ``bins``, no more than there is ``room`` for, with the ``models`` adopted on the way."""
     n, missing = len(bins.numbers), MODELS - len(models)
     stretches = [0, *bins.adopts.tolist(), *[n] * (missing + 1)]
     known = [vectors.joined(model).floats for model in models]
@@ -126,8 +140,7 @@ def _run(
         learner, out = online.update(config, learner, numbers[i], summary(summaries[i]), versions[i], drawn[i])
         labels = labels + out.examples
         sends, ended = online.sends(config, numbers[i], slot, labels)
-        # Written after every bin, and over again until there is an update: cheaper than to ask whether there is.
-        told = told.at[sent.sum()].set(knowledge.flat(online.known(learner)))
+        told = jax.lax.cond(sends, lambda: told.at[sent.sum()].set(knowledge.flat(online.known(learner))), lambda: told)
         slot, labels = jnp.where(sends, ended, slot), jnp.where(sends, 0, labels)
         outputs = Vectors(*(all_.at[i].set(one) for all_, one in zip(outputs, vectors.joined(out), strict=True)))
         return learner, slot, labels, outputs, sent.at[i].set(sends), told

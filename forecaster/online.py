@@ -87,7 +87,7 @@ class Outputs(NamedTuple):
 
 def optimizer(config: Config) -> optax.GradientTransformation:
     """Adam, with the step's size bounded."""
-    return optax.flatten(optax.chain(optax.clip_by_global_norm(1.0), optax.adam(config.learning_rate)))
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(config.learning_rate))
 
 
 def init(config: Config, known: Knowledge | None = None) -> Learner:

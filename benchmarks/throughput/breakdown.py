@@ -85,10 +85,11 @@ def _taken(config: Config, batches: list[Readings]) -> Iterator[Bins]:
     opened = None
     for batch in batches:
         opened, closed, _ = binning.fold(opened, batch.columns, config.bin_ms)
-        for begin in range(0, len(closed.numbers), course.UPDATES):
-            some = closed.part(begin, begin + course.UPDATES)
-            zeros = np.zeros(len(some.numbers), np.int64)
-            yield Bins(some.numbers, some.summaries.astype(np.float32), zeros, zeros[:0])
+        while len(closed.numbers):
+            zeros = np.zeros(len(closed.numbers), np.int64)
+            many = course.room(config, 0, closed.numbers, zeros)
+            yield Bins(closed.numbers[:many], closed.summaries[:many].astype(np.float32), zeros[:many], zeros[:0])
+            closed = closed.part(many)
 
 
 def _timed(work: Callable[[], Any]) -> float:
