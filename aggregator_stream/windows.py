@@ -5,7 +5,7 @@ made it known came later than the allowed lateness, to the one that is open then
 pace at which it was read. A window closes when the watermark passes its end by the lateness. The watermark is the
 smallest, over partitions, of the newest one that a record there carried; the writer marks every partition, so a silent
 one does not hold the others up. And a record that lies about the time does not open the future: no watermark counts
-beyond the newest event time of an update.
+beyond the newest event time of an update by more than the time between two.
 """
 
 from aggregator_stream.closing import close
@@ -46,7 +46,8 @@ def watermark(rules: Rules, state: Windows) -> int | None:
     """The moment (ms) up to which all updates are in; ``None`` while some partition has not said anything."""
     if len(state.clocks) < rules.partitions:
         return None
-    return min(state.newest, *(clock.watermark for clock in state.clocks.values())) - rules.lateness_ms
+    credible = state.newest + rules.config.update_bins * rules.config.bin_ms
+    return min(credible, *(clock.watermark for clock in state.clocks.values())) - rules.lateness_ms
 
 
 def _read(state: Windows, record: Located | Mark) -> Windows:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator_stream.restore import beginning, restore
-from aggregator_stream.state import Located
+from aggregator_stream.state import Located, Mark
 from forecaster import weights
 from tests.unit.aggregator_stream.fleet import (
     MINUTE,
@@ -195,6 +195,16 @@ def test_a_partition_without_devices_holds_nothing_up():
     assert all(len(model.contributions) == 3 for model in models)
     _, models = fold(beginning(RULES), [record for record in merged(log, []) if record.partition != 2])
     assert models == [], "nobody has said that the partition has nothing"
+
+
+def test_a_window_closes_while_nobody_has_an_update_for_the_next_one_yet():
+    """As it is where devices send one a window; in step, none comes before the model that this window makes."""
+    rules = RULES._replace(config=TINY._replace(update_bins=6))
+    log = written([(update(device, 1, 30), 30) for device in DEVICES])
+    for minute, ends in ((39, []), (40, [START + WINDOW])):
+        marks = [Mark(partition, len(log[partition]), START + minute * MINUTE) for partition in range(4)]
+        _, models = fold(beginning(rules), [*chain(*log), *marks], rules)
+        assert [model.window_end for model in models] == ends
 
 
 def test_a_watermark_that_lies_closes_no_window_whose_time_has_not_come():
