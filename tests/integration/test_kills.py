@@ -126,14 +126,14 @@ def test_live_training_goes_on_under_ten_kills_and_without_the_aggregator_and_lo
         before = fleet.count("local_updates")
         eventually(lambda: fleet.count("local_updates") > before + more, 240, f"updates after {what}", 0.5)
 
-    goes_on(20, "the start")
+    goes_on(7, "the start")
     for what in KILLS:
         trained.kill(what)
-        goes_on(15, f"{what} was killed")
+        goes_on(5, f"{what} was killed")
     trained.stopped.add("aggregator")
     trained.kill("aggregator")
     models = fleet.count("global_models")
-    goes_on(40, "the aggregator was stopped")
+    goes_on(13, "the aggregator was stopped")
     assert fleet.count("global_models") == models < WINDOWS - 6
     trained.stopped.clear()
     producer.join()
