@@ -18,7 +18,7 @@ from forecaster.vectors import Vectors
 BINS = 128
 """Taken by one call; fewer are no slower, the loop ends with the last."""
 UPDATES = BINS // 6 + 1
-"""That can be sent within one call."""
+"""That can be sent within one call: at the default interval, as many as its bins can bring."""
 MODELS = 8
 """That can be adopted within one call."""
 

@@ -1,4 +1,4 @@
-"""How JAX is kept to one thread in processes that share the machine's cores among themselves."""
+"""How JAX is kept to one thread, and its loops to one function, in processes that share the machine's cores."""
 
 ONE_THREAD = {
     "XLA_FLAGS": " ".join(
