@@ -23,7 +23,7 @@ class Detection(NamedTuple):
         accepted: bins after which an alarm is taken for a new normal.
     """
 
-    false_alarms: float = 0.4
+    false_alarms: float = 0.15
     bins: float = 1.1
     days: float = 10.0
     release: float = 2.5

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-KINDS = 8
-"""Evidence with a tail of its own: six sizes in units of their usual one, two run lengths."""
+KINDS = 9
+"""Evidence with a tail of its own: six sizes in units of their usual one, two run lengths, vapour and battery at once.
+"""
 LEVELS, LOW, STEP = 36, -0.5, 0.125
 """Of the logarithm of the evidence."""
 FALL = 6.0

@@ -11,7 +11,7 @@ from forecaster.config import Config
 
 SLOTS = 12
 """Times of day that are told apart, two hours each."""
-FLOOR = (0.05, 0.1, 0.02, 0.04, 0.004, 0.006, 0.004)
+FLOOR = (0.05, 0.1, 0.02, 0.04, 0.004, 0.006, 0.004, 0.1)
 """No size is usual below this: a sensor's resolution and noise, in the units of ``Evidence.sizes``."""
 FLEET_BINS = 24.0
 """As much the fleet's word weighs as this many bins of a device's own."""

@@ -20,12 +20,19 @@ DAY = CONFIG.day
 NOTHING = detector.nothing()
 
 
-def summaries(values):
-    """Of [bins, readings, 2], a bin missing whole or not at all; light and voltage are not measured."""
+def summaries(values, volts=None):
+    """Of [bins, readings, 2], a bin missing whole or not at all; light is not measured, nor voltage where not given."""
+    unknown = np.full(values.shape[:2], np.nan)
+    values = np.concatenate([values, np.stack([unknown, unknown if volts is None else volts], axis=2)], axis=2)
     counts = np.isfinite(values).sum(axis=1)
-    floats = [part(values, axis=1) for part in (np.mean, np.min, np.max, np.std)]
-    wide = [np.concatenate([part, np.full_like(part, np.nan)], axis=1).astype(np.float32) for part in floats]
-    return Summary(np.concatenate([counts, 0 * counts], axis=1).astype(np.int32), *wide)
+    floats = [part(values, axis=1).astype(np.float32) for part in (np.mean, np.min, np.max, np.std)]
+    return Summary(counts.astype(np.int32), *floats)
+
+
+def battery(values, seed):
+    """Volts [bins, readings] of a battery as warm as these readings, in the steps that a mote measures."""
+    volts = 2.6 + evidence.VOLTS_PER_DEGREE * (values[:, :, 0] - 21)
+    return 0.012 * np.round(volts / 0.012 + np.random.default_rng(seed).uniform(-0.5, 0.5, volts.shape))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -37,11 +44,11 @@ def scanned(config, state, numbers, bins, fleet):
     return jax.lax.scan(step, state, (numbers, bins))
 
 
-def judged(values, fleet=NOTHING, numbers=None, state=None, config=CONFIG):
+def judged(values, fleet=NOTHING, numbers=None, state=None, config=CONFIG, volts=None):
     """State after, and verdicts as NumPy arrays."""
     numbers = START + np.arange(len(values)) if numbers is None else numbers
     state = detector.init(CONFIG) if state is None else state
-    state, verdicts = scanned(config, state, jnp.asarray(numbers, jnp.int32), summaries(values), fleet)
+    state, verdicts = scanned(config, state, jnp.asarray(numbers, jnp.int32), summaries(values, volts), fleet)
     return state, jax.tree.map(np.asarray, verdicts)
 
 
@@ -91,6 +98,30 @@ def test_air_that_warms_at_once_is_no_fault_and_a_sensor_that_does_is_one():
     broken[at, 3:, 0] = warm
     assert not judged(real)[1].alarm[at].any()
     assert judged(broken)[1].alarm[at, 0]
+
+
+def test_a_battery_that_stays_cold_tells_a_drift_earlier():
+    """Where vapour wanders by itself, as in a room with people, it says little alone."""
+    wandering = 0.004 * np.random.default_rng(1).normal(size=(4 * DAY, 1)).cumsum(axis=0)
+    real = air(8)
+    real[:, :, 1] *= np.exp(wandering - np.convolve(wandering[:, 0], np.ones(144) / 144, "same")[:, None])
+    values, bins = spoiled(real, "drift", 0, 3 * DAY + 120)
+    alone, told = (judged(values, volts=volts)[1].alarm[bins].any(axis=1) for volts in (None, battery(real, 2)))
+    assert np.flatnonzero(told)[0] < 12
+    assert told.sum() >= alone.sum() + 6
+    calm = judged(real, volts=battery(real, 2))[1].alarm[2 * DAY :]
+    assert calm.sum() <= 3
+
+
+def test_a_battery_that_is_exchanged_or_missing_is_no_fault_of_temperature():
+    values = air(9)
+    volts = battery(values, 3)
+    volts[3 * DAY + 20 :] += 0.3
+    volts[3 * DAY + 120 : 3 * DAY + 160] = np.nan
+    state, verdicts = judged(values, volts=volts)
+    assert verdicts.alarm[2 * DAY :].sum() <= 3
+    for leaf in jax.tree.leaves(state.own):
+        assert np.isfinite(leaf).all()
 
 
 def test_nothing_is_said_before_there_is_a_day_to_compare_with_and_nothing_of_light_and_voltage():
@@ -159,20 +190,21 @@ def test_p_values_are_the_shares_of_a_sorted_past():
     random = np.random.default_rng(0)
     past = np.exp(random.normal(0.5, 0.6, 4000)).astype(np.float32)
     own = tails.empty()
-    learn = jax.jit(lambda own, x: tails.learn(own, tails.empty(), x, jnp.zeros(8, bool), jnp.zeros(8), DAY, 1e9))
-    own = jax.lax.scan(lambda own, x: (learn(own, jnp.full(8, x)), None), own, past)[0]
+    none = jnp.zeros(tails.KINDS)
+    learn = jax.jit(lambda own, x: tails.learn(own, tails.empty(), none + x, none > 0, none, DAY, 1e9))
+    own = jax.lax.scan(lambda own, x: (learn(own, x), None), own, past)[0]
     shares = tails.survival(own, tails.empty())
     for level in (1.0, 2.0, 4.0):
-        found = np.asarray(tails.probability(shares, jnp.full(8, level)))
+        found = np.asarray(tails.probability(shares, none + level))
         np.testing.assert_allclose(found, (past >= level).mean(), rtol=0.1)
 
 
 def test_the_usual_size_is_the_root_mean_square_at_this_time_of_day_on_the_livelier_kind_of_day():
     own, random = usual.empty(), np.random.default_rng(1)
-    calm, lively = random.exponential(1.0, (24, 7)), random.exponential([2.0] * 6 + [0.4], (24, 7))
+    calm, lively = random.exponential(1.0, (24, 8)), random.exponential([2.0] * 6 + [0.4, 2.0], (24, 8))
     for kind, rows in ((jnp.int32(0), calm), (jnp.int32(1), lively)):
         for row in rows:
-            own = usual.learn(CONFIG, 1e9, own, (kind, jnp.int32(3)), jnp.asarray(row), jnp.full(7, jnp.inf))
+            own = usual.learn(CONFIG, 1e9, own, (kind, jnp.int32(3)), jnp.asarray(row), jnp.full(8, jnp.inf))
     found = usual.size(own, usual.empty(), jnp.int32(3))
     expected = [np.sqrt((rows**2).mean(axis=0)) for rows in (calm, lively)]
     assert expected[0][6] > expected[1][6]
