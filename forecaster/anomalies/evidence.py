@@ -2,7 +2,6 @@
 
 Temperature and relative humidity watch over each other: where air warms and nothing is wrong, relative humidity falls,
 for the vapour in it stays nearly the same. So a value is suspicious as far as the vapour pressure that it implies is.
-A battery is a coarse thermometer beside them: a temperature that drifts from its voltage has a second witness.
 """
 
 from typing import NamedTuple
@@ -10,6 +9,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from forecaster.anomalies import battery
+from forecaster.anomalies.battery import Offset
 from forecaster.bins import Summary
 from forecaster.config import SENSORS, Config
 
@@ -35,16 +36,6 @@ BUFFERING = 0.8
 A fifth, alike on all motes of the Intel Lab on 4 and 5 March 2004."""
 LEEWAY = 0.15
 """So far that share may be another within a bin: where air warms by the minute, one sensor is behind the other."""
-VOLTS_PER_DEGREE = 0.0096
-"""V that a mote's voltage rises with each °C (a cheap thermometer to Deshpande et al. 2004, Model-Driven Data
-Acquisition in Sensor Networks, VLDB): 9.4 to 10.2 mV over two hours, for eight motes in ten on 4 to 7 March 2004."""
-QUARTER = 3.0
-"""Bins that make up the present where temperature is held against voltage, whose steps are of more than a degree."""
-FEW, MANY = 1.5, 6.0
-"""As many bins must count at least: in the present, and before it."""
-BEYOND = 3.0
-"""No bin moves what was before by more than so many usual distances."""
-
 LARGEST = 1e6
 """No size is taken for larger, whatever a sensor says: its square must still be a number."""
 
@@ -58,8 +49,7 @@ class Past(NamedTuple):
             not to be trusted.
         mean: float32 [2], newest of each sensor.
         same, run: float32 [2], the value that each sensor repeats, NaN for none, and how often it has.
-        now, before: float32 [2], temperature less what the voltage says, °C, times the bins that count, and these; over
-            the last quarter of an hour, and over the last hour that is to be trusted.
+        offset: of temperature and battery.
     """
 
     newest: jax.Array
@@ -67,8 +57,7 @@ class Past(NamedTuple):
     mean: jax.Array
     same: jax.Array
     run: jax.Array
-    now: jax.Array
-    before: jax.Array
+    offset: Offset
 
 
 class Evidence(NamedTuple):
@@ -89,9 +78,8 @@ class Evidence(NamedTuple):
 
 def beginning(config: Config) -> Past:
     """Nothing seen."""
-    nothing, none = jnp.full(WATCHED, jnp.nan), jnp.zeros(2)
-    vapour = jnp.full((2 * config.half_hour + 1, 2), jnp.nan)
-    return Past(jnp.int32(0), vapour, nothing, nothing, jnp.zeros(WATCHED), none, none)
+    nothing, vapour = jnp.full(WATCHED, jnp.nan), jnp.full((2 * config.half_hour + 1, 2), jnp.nan)
+    return Past(jnp.int32(0), vapour, nothing, nothing, jnp.zeros(WATCHED), battery.beginning())
 
 
 def vapour(temperature: jax.Array, humidity: jax.Array) -> jax.Array:
@@ -124,8 +112,7 @@ def look(config: Config, past: Past, number: jax.Array, summary: Summary) -> tup
     )
     apart = jnp.maximum(apart - LEEWAY * warmed, 0.0)
     moved = total - earlier[jnp.array([config.half_hour, 2 * config.half_hour])]
-    quarter, hour = _compared(config, past, gap, mean[0] - summary.mean[VOLTAGE] / VOLTS_PER_DEGREE)
-    battery = _mean(quarter, FEW) - _mean(hour, MANY)
+    offset, warm = battery.look(config, past.offset, gap, mean[0], summary.mean[VOLTAGE])
     flat = here & (low == high)
     run = jnp.where(here, jnp.where(flat, jnp.where(low == past.same, past.run, 0) + n, 0), past.run)
     after = Past(
@@ -134,34 +121,15 @@ def look(config: Config, past: Past, number: jax.Array, summary: Summary) -> tup
         jnp.where(here, mean, past.mean),
         jnp.where(here, jnp.where(flat, low, jnp.nan), past.same),
         run,
-        quarter,
-        hour,
+        offset,
     )
-    sizes = jnp.concatenate([lone, spread, jnp.abs(moved), apart[None], jnp.abs(battery)[None]])
-    return after, Evidence(jnp.minimum(sizes, LARGEST), jnp.where(here, run, jnp.nan), now, moved[1] * battery > 0)
+    sizes = jnp.concatenate([lone, spread, jnp.abs(moved), apart[None], jnp.abs(warm)[None]])
+    return after, Evidence(jnp.minimum(sizes, LARGEST), jnp.where(here, run, jnp.nan), now, moved[1] * warm > 0)
 
 
 def remember(config: Config, past: Past, seen: Evidence, trusted: jax.Array, usual: jax.Array) -> Past:
     """The past with what was ``seen`` in its newest bin, if it is ``trusted``; ``usual`` are the sizes usual then."""
-    now, before = _mean(past.now, 0.0), _mean(past.before, MANY)
-    bound = BEYOND * usual[BATTERY]
-    now = jnp.where(jnp.isfinite(before), before + jnp.clip(now - before, -bound, bound), now)
-    share = 1 / (2 * config.half_hour)
-    told = past.before * (1 - share) + jnp.stack([now, 1.0])
     return past._replace(
         vapour=past.vapour.at[0].set(jnp.where(trusted, seen.vapour, jnp.nan)),
-        before=jnp.where(trusted & (past.now[1] > 0), told, past.before),
+        offset=battery.remember(config, past.offset, trusted, usual[BATTERY]),
     )
-
-
-def _compared(config: Config, past: Past, gap: jax.Array, apart: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """``Past.now`` with one more bin, or none, and ``Past.before`` as a silence of ``gap`` bins leaves it."""
-    known = jnp.isfinite(apart)
-    now = past.now * (1 - 1 / QUARTER) ** gap
-    now = jnp.where(known, now + jnp.stack([jnp.where(known, apart, 0.0), 1.0]), now)
-    return now, past.before * (1 - 1 / (2 * config.half_hour)) ** (gap - 1)
-
-
-def _mean(told: jax.Array, least: float) -> jax.Array:
-    """Of a total and its weight; NaN where that is no more than ``least``."""
-    return jnp.where(told[1] > least, told[0] / jnp.maximum(told[1], 1e-6), jnp.nan)

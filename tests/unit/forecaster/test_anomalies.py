@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.quality import anomalies
 from forecaster.anomalies import detector, evidence, tails, usual
+from forecaster.anomalies.battery import VOLTS_PER_DEGREE
 from forecaster.anomalies.detector import KINDS
 from forecaster.bins import Summary
 from forecaster.config import Config, Detection
@@ -29,9 +30,9 @@ def summaries(values, volts=None):
     return Summary(counts.astype(np.int32), *floats)
 
 
-def battery(values, seed):
+def voltage(values, seed):
     """Volts [bins, readings] of a battery as warm as these readings, in the steps that a mote measures."""
-    volts = 2.6 + evidence.VOLTS_PER_DEGREE * (values[:, :, 0] - 21)
+    volts = 2.6 + VOLTS_PER_DEGREE * (values[:, :, 0] - 21)
     return 0.012 * np.round(volts / 0.012 + np.random.default_rng(seed).uniform(-0.5, 0.5, volts.shape))
 
 
@@ -106,16 +107,16 @@ def test_a_battery_that_stays_cold_tells_a_drift_earlier():
     real = air(8)
     real[:, :, 1] *= np.exp(wandering - np.convolve(wandering[:, 0], np.ones(144) / 144, "same")[:, None])
     values, bins = spoiled(real, "drift", 0, 3 * DAY + 120)
-    alone, told = (judged(values, volts=volts)[1].alarm[bins].any(axis=1) for volts in (None, battery(real, 2)))
+    alone, told = (judged(values, volts=volts)[1].alarm[bins].any(axis=1) for volts in (None, voltage(real, 2)))
     assert np.flatnonzero(told)[0] < 12
     assert told.sum() >= alone.sum() + 6
-    calm = judged(real, volts=battery(real, 2))[1].alarm[2 * DAY :]
+    calm = judged(real, volts=voltage(real, 2))[1].alarm[2 * DAY :]
     assert calm.sum() <= 3
 
 
 def test_a_battery_that_is_exchanged_or_missing_is_no_fault_of_temperature():
     values = air(9)
-    volts = battery(values, 3)
+    volts = voltage(values, 3)
     volts[3 * DAY + 20 :] += 0.3
     volts[3 * DAY + 120 : 3 * DAY + 160] = np.nan
     state, verdicts = judged(values, volts=volts)
