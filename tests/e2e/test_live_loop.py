@@ -60,7 +60,7 @@ def test_local_and_stream_predictions_name_increasing_versions(live: System):
         newest = {(e.source, e.model_version >= 3) for e in live.events("predictions", last=2000) if e.actual is None}
         return {("local", True), ("stream", True)} <= newest
 
-    eventually(come, 600, "predictions from both sources with the third version", every=5)
+    eventually(come, 240, "predictions from both sources with the third version", every=5)
     versions = defaultdict(list)
     for event in live.events("predictions"):
         if event.actual is None:
