@@ -12,7 +12,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
-from schemas.events import Contribution, Event, HorizonError, Measurements, Reading
+from schemas.events import Contribution, Decision, Event, HorizonError, Measurements, Reading
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.wire import Record, headers_of, key_of, timestamp_of
 
@@ -37,6 +37,7 @@ _STRATEGY = {"subject.name.strategy": topic_subject_name_strategy}
 _NESTED = {
     "errors": lambda rows: tuple(HorizonError(**row) for row in rows),
     "contributions": lambda rows: tuple(_typed(Contribution, row) for row in rows),
+    "decisions": lambda rows: tuple(Decision(**row) for row in rows),
     "forecast": lambda row: Measurements(**row),
     "persistence": lambda row: Measurements(**row),
     "network": lambda row: row and Measurements(**row),

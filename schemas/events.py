@@ -81,6 +81,15 @@ class Contribution(NamedTuple):
     reason: str | None = None
 
 
+class Decision(NamedTuple):
+    """What an event changes in the standing of a version: ``promoted`` or ``rolled_back``, by whom and why."""
+
+    version: int
+    state: str
+    by: str
+    reason: str
+
+
 class GlobalModel(NamedTuple):
     """One version of the fleet's model (topic ``global_models``)."""
 
@@ -99,6 +108,33 @@ class GlobalModel(NamedTuple):
     promotion: str
     resume_offsets: dict[str, int]
     dataset: str
+    rules: dict[str, float] = {}  # noqa: RUF012  # events are not written to
+    notes: dict[str, float] = {}  # noqa: RUF012
+    server_state: bytes = b""
+    reason: str | None = None
+    champion: int = -1
+    pinned: bool = False
+    decisions: tuple[Decision, ...] = ()
+    command_offsets: dict[str, int] = {}  # noqa: RUF012
+
+    @property
+    def stands_on(self) -> int:
+        """The version that everybody stands on from here on."""
+        return self.version if self.champion < 0 else self.champion
+
+
+class ModelCommand(NamedTuple):
+    """What an operator wants of the global model (topic ``model_commands``): ``rollback`` to a version or ``release``.
+
+    ``issued_at`` is by the operator's clock, and nothing is decided by it.
+    """
+
+    command_id: str
+    model: str
+    action: str
+    version: int
+    reason: str
+    issued_at: int
 
 
 class Prediction(NamedTuple):
@@ -139,4 +175,4 @@ class DeadLetter(NamedTuple):
     original: bytes
 
 
-Event = Reading | LocalUpdate | GlobalModel | Prediction | DeadLetter
+Event = Reading | LocalUpdate | GlobalModel | ModelCommand | Prediction | DeadLetter

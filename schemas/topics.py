@@ -4,7 +4,7 @@ import json
 from importlib import resources
 from typing import Any, NamedTuple
 
-from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, Prediction, Reading
+from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, ModelCommand, Prediction, Reading
 
 PARTITIONS = 4
 FOREVER = {
@@ -43,6 +43,7 @@ TOPICS = {
         TopicSpec("iot_stream", Reading),
         TopicSpec("local_updates", LocalUpdate),
         TopicSpec("global_models", GlobalModel),
+        TopicSpec("model_commands", ModelCommand),
         TopicSpec("predictions", Prediction),
         TopicSpec("dead_letters", DeadLetter),
     )

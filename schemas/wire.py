@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, Prediction, Reading
+from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, ModelCommand, Prediction, Reading
 
 Headers = list[tuple[str, bytes]]
 WATERMARK = "watermark"
@@ -38,7 +38,7 @@ class Origin(NamedTuple):
 def key_of(event: Event) -> bytes:
     """The record key: the device, the model's name, or the key of what became a dead letter."""
     match event:
-        case GlobalModel():
+        case GlobalModel() | ModelCommand():
             return event.model.encode()
         case DeadLetter():
             return event.origin_key or event.letter_id.encode()
@@ -51,6 +51,8 @@ def timestamp_of(event: Event) -> int:
     match event:
         case GlobalModel():
             return event.window_end
+        case ModelCommand():
+            return event.issued_at
         case Prediction():
             return event.made_at if event.actual is None else event.target_at
         case DeadLetter():
@@ -75,7 +77,10 @@ def headers_of(event: Event) -> Headers:
                 "contributors": sum(c.outcome == "accepted" for c in event.contributions),
                 "error": error_summary(event),
                 "promotion": event.promotion,
+                "champion": event.stands_on,
             }
+        case ModelCommand():
+            shown = {"action": event.action, "version": event.version}
         case Prediction():
             shown = {"source": event.source, "model_version": event.model_version}
         case DeadLetter():

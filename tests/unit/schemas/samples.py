@@ -3,10 +3,12 @@
 from schemas.events import (
     Contribution,
     DeadLetter,
+    Decision,
     GlobalModel,
     HorizonError,
     LocalUpdate,
     Measurements,
+    ModelCommand,
     Prediction,
     Reading,
 )
@@ -41,6 +43,14 @@ FULL = (
         "promoted",
         {"0": 5, "1": 2**33},
         "test",
+        {"window_ms": 1.8e6, "staleness_exponent": 0.5},
+        {"epsilon": 1.25},
+        b"\1\0",
+        "no contributors",
+        5,
+        True,
+        (Decision(5, "promoted", "c-1", "6 is worse"), Decision(6, "rolled_back", "c-1", "6 is worse")),
+        {"0": 2**33},
     ),
     Prediction(
         f"local/mote-07/30/{NOON}",
@@ -61,6 +71,7 @@ FULL = (
         "test",
     ),
     DeadLetter("s/iot_stream/0/7", "s", "iot_stream", 0, 7, b"k\xff", NOON, "ValueError", "grün", b"\0\xfe"),
+    ModelCommand("c-1", "fleet", "rollback", 5, "6 is worse", NOON),
 )
 EMPTY = (
     Reading("mote-07", NOON, None, None, None, None, None, "", 0, -1),
@@ -68,6 +79,7 @@ EMPTY = (
     GlobalModel("fleet", 1, 0, NOON - 1, NOON, "fedavg", {}, "", b"", (), 0, (), "unchanged", {}, ""),
     Prediction("", "local", "", 0, NOON, NOON, 0, Measurements(), Measurements(), None, None, None, None, 0, 0, ""),
     DeadLetter("s/t/0/7", "s", "t", 0, 7, None, None, "E", "", b""),
+    ModelCommand("", "fleet", "release", 0, "", NOON),
 )
 SAMPLES = FULL + EMPTY
 

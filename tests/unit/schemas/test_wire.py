@@ -5,11 +5,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.codec import milliseconds
-from schemas.events import DeadLetter, GlobalModel, HorizonError, LocalUpdate, Prediction, Reading
+from schemas.events import DeadLetter, GlobalModel, HorizonError, LocalUpdate, ModelCommand, Prediction, Reading
 from schemas.wire import Origin, dead_letter, error_summary, headers_of, iso, key_of, timestamp_of
 from tests.unit.schemas.samples import EMPTY, FULL, HALF_HOUR, NOON
 
-READING, UPDATE, MODEL, PREDICTION, LETTER = FULL
+READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND = FULL
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = 253_402_300_799_999  # the last ms of 9999
 moments = st.integers(0, END)
@@ -45,8 +45,8 @@ def test_iso_of_a_known_moment():
 
 
 def test_every_record_is_keyed_by_what_its_order_matters_for():
-    assert [key_of(event) for event in FULL] == [b"mote-07", b"mote-07", b"fleet", b"mote-07", b"k\xff"]
-    assert key_of(EMPTY[-1]) == EMPTY[-1].letter_id.encode()
+    assert [key_of(event) for event in FULL] == [b"mote-07", b"mote-07", b"fleet", b"mote-07", b"k\xff", b"fleet"]
+    assert key_of(EMPTY[-2]) == EMPTY[-2].letter_id.encode()
 
 
 def test_record_timestamps_are_event_time():
@@ -56,6 +56,7 @@ def test_record_timestamps_are_event_time():
     assert timestamp_of(PREDICTION) == PREDICTION.target_at
     assert timestamp_of(PREDICTION._replace(actual=None)) == PREDICTION.made_at
     assert timestamp_of(LETTER) == NOON
+    assert timestamp_of(COMMAND) == NOON
     for unknown in (None, -1, 0):
         assert timestamp_of(LETTER._replace(origin_timestamp=unknown)) == 0
 
@@ -72,7 +73,10 @@ def test_headers_say_what_a_person_wants_to_see():
         ("contributors", b"1"),
         ("error", "temperature@30min 0.250°C = 0.50*persistence".encode()),
         ("promotion", b"promoted"),
+        ("champion", b"5"),
     ]
+    assert dict(headers_of(MODEL._replace(champion=-1)))["champion"] == b"7"
+    assert headers_of(COMMAND) == [("action", b"rollback"), ("version", b"5")]
 
 
 def test_a_dead_letters_header_stays_short_however_long_its_message():
@@ -118,5 +122,7 @@ def test_a_letter_for_a_record_without_a_timestamp_comes_back(codec):
 
 
 def test_the_samples_are_of_every_class():
-    assert [type(event) for event in FULL] == [Reading, LocalUpdate, GlobalModel, Prediction, DeadLetter]
+    assert [type(event) for event in FULL] == [
+        *(Reading, LocalUpdate, GlobalModel, Prediction, DeadLetter, ModelCommand)
+    ]
     assert PREDICTION.target_at - PREDICTION.made_at == HALF_HOUR
