@@ -19,10 +19,10 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models tail batch replay quality bench test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch replay quality bench bench-aggregation test check clean install preflight
 
 help: ## What can be done.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 up: install ## Start everything, wait until it is healthy, say where to look (DATA=file|synthetic SPEED=120|max).
 	@$(INFRA) up
@@ -38,6 +38,18 @@ logs: ## Follow the logs (SERVICE=name for one).
 
 models: ## The versions of the global model, through kcat.
 	@$(INFRA) models
+
+verify: ## Make every global model again from its recorded members, and compare every byte.
+	@$(INFRA) verify
+
+lineage: ## From PREDICTION=id back to the readings behind it, every link checked (DEPTH=1 FORMAT=json).
+	@$(INFRA) lineage $(or $(PREDICTION),$(error Which one? make lineage PREDICTION=id)) --depth $(or $(DEPTH),1) --format $(FORMAT)
+
+rollback: ## Have everybody stand on VERSION=n of the global model until `make release` (REASON="…").
+	@$(INFRA) rollback $(or $(VERSION),$(error Which one? make rollback VERSION=n)) $(if $(REASON),--reason "$(REASON)")
+
+release: ## Have everybody stand on the newest version again.
+	@$(INFRA) release $(if $(REASON),--reason "$(REASON)")
 
 tail: ## Decoded events of TOPIC=name as JSON lines (FOLLOW=no to stop at the end).
 	@$(INFRA) tail $(TOPIC) $(if $(filter no,$(FOLLOW)),--no-follow)
@@ -55,7 +67,10 @@ quality: install $(BUILD)/env/core/.bench ## How good the forecasts are: DATA=fi
 bench: install $(BUILD)/env/core/.bench ## How fast training is, beside its baselines: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.throughput --data $(or $(DATA),$(error Name a raw file: make bench DATA=file)) --format $(FORMAT)
 
-test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Everything the project promises, on real servers.
+bench-aggregation: install $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed ## A window of 10,000 devices, strategy by strategy, beside Flower's (FORMAT=json).
+	@$(CORE) -m benchmarks.aggregation --format $(FORMAT)
+
+test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)
 
 check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.

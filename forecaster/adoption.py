@@ -15,18 +15,18 @@ from forecaster.online import Learner
 POLICIES = ("blend", "replace", "body", "proximal")
 
 
-def due(config: Config, window_ends: Mapping[int, int], adopted: int, moments: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The version a device stands on at each of the ``moments``, int64 [n].
+def due(config: Config, window_ends: Mapping[int, int], followed: int, moments: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The version whose word a device follows at each of the ``moments``, int64 [n].
 
     Args:
-        config: its ``adoption_delay_ms`` lies between a window's end and its model's adoption.
+        config: its ``adoption_delay_ms`` lies between a window's end and that.
         window_ends: version to the end of its window, ms of event time.
-        adopted: the version it stood on before; it never goes back.
+        followed: the version it followed before; it never goes back.
         moments: int64 [n], ends of its bins in order, ms of event time.
     """
     known = sorted((end + config.adoption_delay_ms, version) for version, end in window_ends.items())
     ripe = np.searchsorted(np.array([moment for moment, _ in known], np.int64), moments, side="right")
-    newest = np.maximum.accumulate(np.array([adopted, *(version for _, version in known)], np.int64))
+    newest = np.maximum.accumulate(np.array([followed, *(version for _, version in known)], np.int64))
     return np.maximum.accumulate(newest[ripe])
 
 

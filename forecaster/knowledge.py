@@ -99,6 +99,14 @@ def length(config: Config) -> int:
 
 
 @lru_cache(maxsize=8)
+def learned(config: Config) -> slice:
+    """Where the network lies in the vector: what is trained by gradient; all else is counted or solved for."""
+    arrays = named(initial(config))
+    before = sum(array.size for name, array in arrays.items() if name < "network/")
+    return slice(before, before + sum(array.size for name, array in arrays.items() if name.startswith("network/")))
+
+
+@lru_cache(maxsize=8)
 def architecture(config: Config) -> str:
     """Fingerprint of what must be equal for two devices' knowledge to be averaged."""
     horizons, sensors = config.outputs

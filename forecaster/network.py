@@ -10,9 +10,9 @@ from forecaster import features
 from forecaster.config import Config
 
 Params = Any
+"""A Flax parameter tree of float32 arrays."""
 LAST = "moves"
 """Name of the last layer."""
-"""A Flax parameter tree of float32 arrays."""
 
 
 class Network(nn.Module):

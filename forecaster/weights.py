@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from forecaster.config import Config
-from forecaster.knowledge import Knowledge, initial, named
+from forecaster.knowledge import Knowledge, initial, length, named
 
 
 class WeightsError(ValueError):
@@ -34,6 +34,21 @@ def _header(config: Config) -> bytes:
     numbers = np.concatenate([np.ravel(array) for array in named(start).values()])
     data = to_bytes(start)
     return data[: len(data) - numbers.nbytes]
+
+
+def flat_from_bytes(config: Config, data: bytes) -> NDArray[np.float32]:
+    """What ``flat_to_bytes`` was given, float32 [length]; not to be written to.
+
+    Raises:
+        WeightsError: as ``from_bytes``.
+    """
+    header, size = _header(config), length(config)
+    if data.startswith(header) and len(data) == len(header) + 4 * size:
+        numbers = np.frombuffer(data, "<f4", offset=len(header))
+        if np.isfinite(numbers).all():
+            return numbers
+    # Another writer may lay out the same arrays in another way; and it says what is wrong with them.
+    return np.concatenate([np.ravel(array) for array in named(from_bytes(config, data)).values()])
 
 
 def from_bytes(config: Config, data: bytes) -> Knowledge:

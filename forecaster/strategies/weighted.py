@@ -1,57 +1,30 @@
-"""Strategies: how a window of local updates becomes one global model. Pure ``init``/``update`` pairs, as in optax."""
+"""Federated averaging: every device by the examples it learned from."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
 
-import jax
 import numpy as np
+from numpy.typing import NDArray
 
-from forecaster.knowledge import Knowledge
-
-
-class Member(NamedTuple):
-    """One device's part in a window: its update's id, its knowledge and its example count."""
-
-    update_id: str
-    knowledge: Knowledge
-    example_count: int
-
-
-class Aggregate(NamedTuple):
-    """The window's knowledge, and each member's share in it by update_id."""
-
-    knowledge: Knowledge
-    coefficients: dict[str, float]
-
-
-class Strategy(NamedTuple):
-    """``init(knowledge) -> state`` and ``update(state, parent, members) -> (state, aggregate)``.
-
-    ``update`` is a function of the set of members: their order does not matter.
-    """
-
-    name: str
-    parameters: dict[str, float]
-    init: Callable[[Knowledge], Any]
-    update: Callable[[Any, Knowledge, Sequence[Member]], tuple[Any, Aggregate]]
+from forecaster.strategies import exact
+from forecaster.strategies.contract import Aggregate, Member, Share, State, Strategy, sound
 
 
 def fedavg() -> Strategy:
     """Average weighted by example counts (McMahan et al. 2017, Communication-Efficient Learning, algorithm 1)."""
 
-    def update(state: None, parent: Knowledge, members: Sequence[Member]) -> tuple[None, Aggregate]:
-        if not members:
-            return state, Aggregate(parent, {})
-        ordered = sorted(members, key=lambda member: member.update_id)
-        total = sum(member.example_count for member in ordered)
-        shares = [member.example_count / total for member in ordered]
+    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
+        return state, average(parent, members)
 
-        def average(*arrays: Any) -> Any:
-            # Summed in float64 and in the order of ids: the same members give the same bytes.
-            parts = zip(shares, arrays, strict=True)
-            return np.sum([share * np.asarray(array, np.float64) for share, array in parts], axis=0).astype(np.float32)
+    return Strategy("fedavg", {}, lambda parent: {}, update, streams=True)
 
-        mean = jax.tree.map(average, *(member.knowledge for member in ordered))
-        return state, Aggregate(mean, dict(zip((m.update_id for m in ordered), shares, strict=True)))
 
-    return Strategy("fedavg", {}, lambda knowledge: None, update)
+def average(parent: NDArray[np.float32], members: Iterable[Member]) -> Aggregate:
+    """The mean of the members by discounted examples, read one at a time; of nobody the parent."""
+    sums, weights = exact.empty(parent.size), {}
+    for member in sound(parent, members):
+        weights[member.update_id] = weight = member.examples * member.discount
+        sums = exact.add(sums, weight, member.weights)
+    if not weights:
+        return Aggregate(parent, {})
+    total = sum(weights[update_id] for update_id in sorted(weights))
+    return Aggregate(exact.mean(sums), {update_id: Share(weight / total) for update_id, weight in weights.items()})

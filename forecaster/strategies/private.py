@@ -1,0 +1,75 @@
+"""Differential privacy: what one device sent cannot be told from the weights."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.strategies.clipping import Clipped, average_clipped, clipped
+from forecaster.strategies.contract import Aggregate, Member, State, Strategy
+from forecaster.strategies.parameters import positive, whole
+from forecaster.strategies.window import nearer
+
+
+def private_fedavg(norm: float, noise_multiplier: float, delta: float, seed: float) -> Strategy:
+    """The plain mean of moves clipped to ``norm``, with Gaussian noise: FedAvg with differential privacy for devices.
+
+    McMahan et al. 2018, Learning Differentially Private Recurrent Language Models, algorithm 1 with all devices in
+    every round and all of one weight. The noise of each number has the standard deviation ``noise_multiplier * norm /
+    members``; it comes from ``(seed, round)``, so replay is exact. Hence whoever reads the seed can take the noise off:
+    what is promised, is promised about readers of the weights who lack the seed. ``noise_multiplier`` 0 only clips, and
+    promises nothing: epsilon is infinite.
+
+    ``notes`` are ``epsilon``, ``delta`` and ``round``: all windows until now together are (epsilon, delta)
+    differentially private between a device that sent what it did and one that sent the parent each time. Who took part
+    is no secret, for it is recorded. The accountant is Google's ``dp-accounting`` with the Gaussian mechanism's Rényi
+    divergences; no sampling amplifies them.
+
+    Raises:
+        ValueError: ``norm`` is not positive, ``noise_multiplier`` below 0, ``delta`` not in (0, 1), ``seed`` not whole.
+    """
+    positive("norm", norm)
+    if not 0 <= noise_multiplier < np.inf or not 0 < delta < 1:
+        raise ValueError(f"noise_multiplier {noise_multiplier} must not be negative, delta {delta} be in (0, 1)")
+    whole("seed", seed, 0)
+
+    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
+        aggregate = average_clipped(parent, _alike(parent, clipped(parent, members, norm)), norm)
+        if not aggregate.shares:
+            return state, aggregate
+        number = int(state["round"]) + 1
+        scale = noise_multiplier * norm / len(aggregate.shares)
+        weights = aggregate.weights + scale * noise(int(seed), number, parent.size)
+        notes = {"epsilon": epsilon(noise_multiplier, delta, number), "delta": float(delta), "round": float(number)}
+        return _rounds(number), Aggregate(weights.astype(np.float32), aggregate.shares, notes)
+
+    parameters = {"norm": norm, "noise_multiplier": noise_multiplier, "delta": delta, "seed": seed}
+    parameters = {name: float(value) for name, value in parameters.items()}
+    return Strategy("private_fedavg", parameters, lambda parent: _rounds(0), update, streams=True)
+
+
+def _alike(parent: NDArray[np.float32], members: Iterable[Clipped]) -> Iterator[Clipped]:
+    """All of weight 1. A discount shortens what is left of a move once it is clipped, so no device moves more."""
+    for member, length in members:
+        discount = member.discount
+        weights = member.weights if discount == 1 else nearer(parent, member.weights, discount)
+        yield Clipped(member._replace(weights=weights, examples=1, discount=1.0), length)
+
+
+def noise(seed: int, number: int, size: int) -> NDArray[np.float64]:
+    """Standard normal numbers of a round, float64 [size]."""
+    # RandomState's stream is frozen, while that of Generator may change with NumPy (NEP 19).
+    return np.random.RandomState(np.random.Philox(key=np.array([seed, number], np.uint64))).standard_normal(size)
+
+
+def epsilon(noise_multiplier: float, delta: float, rounds: int) -> float:
+    """What ``rounds`` have cost together."""
+    # Only here, for whoever takes another strategy need not wait for it nor have it.
+    from dp_accounting import GaussianDpEvent
+    from dp_accounting.rdp import RdpAccountant
+
+    return float(RdpAccountant().compose(GaussianDpEvent(noise_multiplier), rounds).get_epsilon(delta))
+
+
+def _rounds(number: int) -> State:
+    return {"round": np.array(number, np.float32)}
