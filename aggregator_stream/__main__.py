@@ -1,32 +1,83 @@
 """The aggregator's command line."""
 
 import logging
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
-import faust
+from confluent_kafka import KafkaException
 
-from aggregator_stream.app import create
-from aggregator_stream.state import Rules
-from forecaster.config import Config
-from forecaster.strategies import fedavg
+from aggregator_stream import commanding, recheck
+from aggregator_stream.app import create, work
+from aggregator_stream.commands import RELEASE, ROLLBACK
+from aggregator_stream.lineage.command import run as trace
+from aggregator_stream.options import rules, with_rules
+
+BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
+REGISTRY = click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 
 
-@click.command()
-@click.option("--bootstrap", required=True, help="Kafka, host:port.")
-@click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
-@click.option("--port", default=6066, show_default=True, help="Of the web server, on loopback.")
-@click.option("--window-minutes", default=30, show_default=True, help="Length of a window, event time.")
+@click.group()
+def main() -> None:
+    """Make global models of local updates, and look at what was made."""
+
+
+@main.command()
+@BOOTSTRAP
+@REGISTRY
+@click.option("--port", default=6066, show_default=True, help="Of the API, on loopback.")
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="For Faust's own files.")
-def main(bootstrap: str, registry: str, port: int, window_minutes: int, folder: Path) -> None:
+@click.option("--token", envvar="FEDLOG_AGGREGATOR_TOKEN", help="That writing through the API takes.")
+@with_rules
+def run(bootstrap: str, registry: str, port: int, folder: Path, token: str | None, **options: Any) -> None:
     """Aggregate local updates into global models until told to stop."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aggregator_stream").setLevel(logging.INFO)
-    rules = Rules(Config(), fedavg(), window_ms=window_minutes * 60_000)
-    app = create(rules, bootstrap, registry, port, folder)
-    worker = faust.Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
-    worker.spinner = None
-    worker.execute_from_commandline()
+    work(create(rules(**options), bootstrap, registry, port, folder, token))
+
+
+@main.command()
+@BOOTSTRAP
+@REGISTRY
+def verify(bootstrap: str, registry: str) -> None:
+    """Make every global model again from its recorded members, and compare every byte."""
+    checked = mismatches = 0
+    for model, wrong in recheck.run(bootstrap, registry):
+        checked += 1
+        mismatches += bool(wrong)
+        for sentence in wrong:
+            click.echo(f"version {model.version}: {sentence}")
+    click.echo(f"{checked} versions made again, {checked - mismatches} equal to the byte, {mismatches} not")
+    if mismatches:
+        sys.exit(1)
+
+
+@main.command()
+@BOOTSTRAP
+@REGISTRY
+@click.option("--prediction", required=True, help="Its prediction_id.")
+@click.option("--depth", default=1, show_default=True, type=click.IntRange(1), help="Versions shown in full.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def lineage(bootstrap: str, registry: str, prediction: str, depth: int, form: str) -> None:
+    """From a prediction back to the readings behind it, every link checked."""
+    sys.exit(trace(bootstrap, registry, prediction, depth, form))
+
+
+@main.command()
+@BOOTSTRAP
+@REGISTRY
+@click.option("--version", type=int, help="To stand on; none: the newest again.")
+@click.option("--reason", default="an operator's wish", show_default=True)
+@click.option("--patience", default=60.0, show_default=True, help="Seconds to wait for the answer.")
+def rollback(bootstrap: str, registry: str, version: int | None, reason: str, patience: float) -> None:
+    """Have devices and Spark stand on an older version, whatever comes, until they are released."""
+    action = RELEASE if version is None else ROLLBACK
+    try:
+        answer = commanding.issue(bootstrap, registry, commanding.command(action, version or 0, reason), patience)
+    except (commanding.RefusedError, TimeoutError, KafkaException) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"version {answer.version} says so: everybody stands on version {answer.champion}")
 
 
 if __name__ == "__main__":

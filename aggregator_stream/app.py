@@ -1,44 +1,143 @@
-"""The Faust app: records in, the window fold, records out.
+"""The Faust app: records in, the window fold, records out, and the API beside it.
 
 In this order, for every update:
 
-1. Read it. The group's committed offsets are never moved: where to read on is in ``global_models`` itself.
-2. Fold it; windows may close.
-3. Send their models and wait until Kafka has acknowledged all replicas.
-4. Only then take the new state. A crash before this point repeats 1–3 from the log, with the same result.
+1. ``read``: it is read. The group's committed offsets are never moved: where to read on is in ``global_models`` itself.
+2. ``closed``: it is folded; windows may have closed.
+3. ``sent``: their models are sent, and Kafka has acknowledged all replicas.
+4. ``taken``: only then the new state is taken. A crash before this point repeats 1–3 from the log, and comes to the
+   same.
 """
 
+import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import EventT
 from mode import CrashingSupervisor
 
-from aggregator_stream import history
+from aggregator_stream import fetching, history
+from aggregator_stream.aggregation import Aggregation
+from aggregator_stream.commands import CommandError
+from aggregator_stream.http.api import create as create_api
+from aggregator_stream.http.board import Board, LogUnavailableError
+from aggregator_stream.http.server import serve
 from aggregator_stream.restore import restore
-from aggregator_stream.state import Located, Mark, Rules
-from aggregator_stream.windows import step
-from schemas.codec import Codec
+from aggregator_stream.state import End, Located, Mark, Order, Rules
+from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
-from schemas.wire import WATERMARK, Origin, dead_letter, is_mark, iso
+from schemas.wire import WATERMARK, Origin, dead_letter, is_mark
 
 logger = logging.getLogger(__name__)
 
 GROUP = "fedlog-aggregator"
 STAGE = "aggregator_stream"
-TOPIC = "local_updates"
+TOPIC, COMMANDS = "local_updates", "model_commands"
+HOST = "127.0.0.1"
+LOOK_S = 1.0
+"""Between two looks at where partitions end that nobody marks."""
 
 
-def create(rules: Rules, bootstrap: str, registry: str, port: int, folder: Path) -> faust.App:
-    """The app, its state restored from the log and its group set to read on from there."""
-    codec = Codec(registry)
-    state = restore(rules, history.read(bootstrap, codec, rules.partitions))
-    history.seek(bootstrap, GROUP, TOPIC, state.positions, rules.partitions)
+def create(
+    rules: Rules,
+    bootstrap: str,
+    registry: str,
+    port: int,
+    folder: Path,
+    token: str | None = None,
+    passing: Callable[[str], None] = lambda step: None,
+    session_s: int = 10,
+) -> faust.App:
+    """The app, its state restored from the log and its group set to read on from there.
+
+    Args:
+        rules: of windows and models.
+        bootstrap: Kafka, host:port.
+        registry: the schema registry's Confluent API, a URL.
+        port: of the API, on loopback.
+        folder: for Faust's own files.
+        token: that writing through the API takes; ``None``: anybody may.
+        passing: told when a step above is done, so that a test can end the process right there.
+        session_s: after which a killed worker's place in the group is free again, s.
+    """
+    codec, board = Codec(registry), Board()
+    state = restore(rules, (placed.model for placed in history.read(bootstrap, codec, rules.partitions)))
+    board.restored(history.read(bootstrap, codec, rules.partitions))
+    places = {TOPIC: state.positions, COMMANDS: state.command_positions}
+    history.seek(bootstrap, GROUP, places, rules.partitions)
     logger.info("goes on after version %d, from %s", state.version, dict(state.positions) or "the beginning")
+    app = _consumer(bootstrap, folder, session_s)
+    topics = {
+        name: app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
+        for name in (TOPIC, COMMANDS, "global_models", "dead_letters")
+    }
 
-    app = faust.App(
+    async def send(event: GlobalModel | LocalUpdate | DeadLetter) -> tuple[int, int]:
+        record = codec.encode(event)
+        sent = await topics[record.topic].send(
+            key=record.key, value=record.value, headers=dict(record.headers), timestamp=record.timestamp / 1000
+        )
+        place = await sent
+        return place.partition, place.offset
+
+    aggregation = Aggregation(rules, state, board, send, passing)
+
+    # State that may be behind the log must not go on: an error ends the process, which starts again from the log.
+    @app.agent(topics[TOPIC], name="aggregate", supervisor_strategy=CrashingSupervisor)
+    async def aggregate(stream: Any) -> None:
+        async for event in stream.noack().events():
+            record = _record(codec, event)
+            passing("read")
+            if isinstance(record, DeadLetter):
+                await send(record)
+            else:
+                await aggregation.take(record)
+
+    @app.agent(topics[COMMANDS], name="obey", supervisor_strategy=CrashingSupervisor)
+    async def obey(stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            try:
+                command = codec.decode(COMMANDS, message.value, message.key)
+                target = await asyncio.to_thread(history.find, bootstrap, codec, rules.partitions, command.version)
+                await aggregation.take(Order(command, message.partition, message.offset, target))
+            except (UndecodableRecord, CommandError) as error:
+                logger.error("%s/%d/%d: %s", COMMANDS, message.partition, message.offset, error)
+                await send(_letter(COMMANDS, event, error))
+
+    @app.task
+    async def look() -> None:
+        """Say where partitions end, as long as no writer marks them."""
+        while not app.should_stop:
+            await asyncio.sleep(LOOK_S)
+            if not aggregation.marked:
+                ends = await asyncio.to_thread(history.ends, bootstrap, TOPIC, rules.partitions)
+                for partition, offset in ends.items():
+                    await aggregation.take(End(partition, offset))
+
+    async def submit(update: LocalUpdate) -> tuple[int, int]:
+        try:
+            return await send(update)
+        except KafkaError as error:
+            raise LogUnavailableError(str(error)) from error
+
+    @app.task
+    async def answer() -> None:
+        """Serve the API for as long as the app runs."""
+        board.ready = True
+        fetch = partial(fetching.read, bootstrap, codec)
+        await serve(create_api(board, rules.config, submit, fetch, token), HOST, port)
+
+    return app
+
+
+def _consumer(bootstrap: str, folder: Path, session_s: int) -> faust.App:
+    return faust.App(
         GROUP,
         broker=f"kafka://{bootstrap}",
         datadir=folder,
@@ -46,47 +145,20 @@ def create(rules: Rules, bootstrap: str, registry: str, port: int, folder: Path)
         topic_disable_leader=True,
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
-        # A killed worker's place in the group is free again after this long (s).
-        broker_session_timeout=10,
-        broker_heartbeat_interval=3,
+        # Told to stop, it stops: what has not been decided is read again. Faust would wait for its own commits.
+        stream_wait_empty=False,
+        broker_session_timeout=session_s,
+        broker_heartbeat_interval=session_s / 4,
         producer_acks=-1,
-        web_bind="127.0.0.1",
-        web_host="127.0.0.1",
-        web_port=port,
+        web_enabled=False,
     )
-    topics = {
-        name: app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-        for name in (TOPIC, "global_models", "dead_letters")
-    }
 
-    async def send(event: GlobalModel | DeadLetter) -> None:
-        record = codec.encode(event)
-        sent = await topics[record.topic].send(
-            key=record.key, value=record.value, headers=dict(record.headers), timestamp=record.timestamp / 1000
-        )
-        await sent
 
-    # State that may be behind the log must not go on: an error ends the process, which starts again from the log.
-    @app.agent(topics[TOPIC], name="aggregate", supervisor_strategy=CrashingSupervisor)
-    async def aggregate(stream: Any) -> None:
-        nonlocal state
-        async for event in stream.noack().events():
-            record = _record(codec, event)
-            if isinstance(record, DeadLetter):
-                await send(record)
-                continue
-            after, models = step(rules, state, record)
-            for model in models:
-                await send(model)
-                shares = sum(c.outcome == "accepted" for c in model.contributions)
-                logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
-            state = after
-
-    @app.page("/health")
-    async def health(web: Any, request: Any) -> Any:
-        return web.json({"version": state.version, "pending": len(state.pending)})
-
-    return app
+def work(app: faust.App) -> None:
+    """Run the app in this process until it is told to stop."""
+    worker = faust.Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
+    worker.spinner = None
+    worker.execute_from_commandline()
 
 
 def _record(codec: Codec, event: EventT[Any]) -> Located | Mark | DeadLetter:
@@ -97,10 +169,14 @@ def _record(codec: Codec, event: EventT[Any]) -> Located | Mark | DeadLetter:
         if is_mark(TOPIC, message.value) and WATERMARK in headers:
             return Mark(message.partition, message.offset, int(headers[WATERMARK]))
         update = codec.decode(TOPIC, message.value, message.key)
-        # One written before the first watermark says nothing about what else is there.
-        watermark = int(headers.get(WATERMARK, 0))
+        watermark = int(headers[WATERMARK]) if WATERMARK in headers else None
     except ValueError as error:
-        origin = Origin(TOPIC, message.partition, message.offset, message.key, int(message.timestamp * 1000))
-        return dead_letter(STAGE, origin, message.value or b"", error)
+        return _letter(TOPIC, event, error)
     assert isinstance(update, LocalUpdate)
     return Located(update, message.partition, message.offset, watermark)
+
+
+def _letter(topic: str, event: EventT[Any], error: Exception) -> DeadLetter:
+    message = event.message
+    origin = Origin(topic, message.partition, message.offset, message.key, int(message.timestamp * 1000))
+    return dead_letter(STAGE, origin, message.value or b"", error)

@@ -1,85 +1,95 @@
 """What a closing window decides: who contributes with which share, and the model that follows."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from aggregator_stream import membership, server_state
+from aggregator_stream.membership import Chosen
 from aggregator_stream.state import Located, Rules, Windows
 from forecaster import weights
 from forecaster.knowledge import architecture
-from forecaster.strategies import Member
-from forecaster.weights import WeightsError
-from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate
+from forecaster.strategies import Share
+from forecaster.strategies.contract import REJECTED, Aggregate, State
+from schemas.events import Contribution, GlobalModel, HorizonError
 
-ACCEPTED, SUPERSEDED, REJECTED = "accepted", "superseded", "rejected"
+SUPERSEDED = "superseded"
+EMPTY = "no contributors"
 
 
-def close(rules: Rules, state: Windows, members: Sequence[Located]) -> tuple[Windows, GlobalModel]:
-    """Close the state's window over ``members``, some of the pending updates.
+def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Windows, GlobalModel]:
+    """Close the state's window over ``located``, some of the pending updates.
 
     They are taken in the log's order, so that what is decided does not depend on how partitions were read in turn.
     """
     assert state.window is not None
-    members = sorted(members, key=lambda item: (item.partition, item.offset))
-    reasons = {item.update.update_id: refusal(rules, state, item.update) for item in members}
-    valid = [item.update for item in members if reasons[item.update.update_id] is None]
-    accepted = list(_newest(rules, valid))
-    server, aggregate = rules.strategy.update(state.server, state.knowledge, accepted)
-    left = tuple(item for item in state.pending if item.update.update_id not in reasons)
+    located = sorted(located, key=lambda item: (item.partition, item.offset))
+    updates = [item.update for item in located]
+    chosen = membership.choose(rules, state.version, updates)
+    remembered, aggregate, reason = aggregated(rules, state, chosen)
+    decided = {update.update_id for update in updates}
+    left = tuple(item for item in state.pending if item.update.update_id not in decided)
+    contributions = tuple(_contribution(state, item, chosen, aggregate.shares, reason) for item in located)
+    after = state._replace(
+        version=state.version + 1,
+        weights=aggregate.weights,
+        server=remembered,
+        window=state.window + 1,
+        pending=left,
+    )
     model = GlobalModel(
         model=rules.model,
-        version=state.version + 1,
+        version=after.version,
         parent_version=state.version,
         window_start=state.window * rules.window_ms,
         window_end=(state.window + 1) * rules.window_ms,
         strategy=rules.strategy.name,
-        strategy_parameters=rules.strategy.parameters,
+        strategy_parameters=dict(rules.strategy.parameters),
         architecture=architecture(rules.config),
-        weights=weights.to_bytes(aggregate.knowledge),
-        contributions=tuple(
-            _contribution(state, item, aggregate.coefficients, reasons[item.update.update_id]) for item in members
+        weights=weights.flat_to_bytes(rules.config, aggregate.weights),
+        contributions=contributions,
+        example_count=sum(
+            chosen.examples[device_id]
+            for device_id, update in chosen.newest.items()
+            if (share := aggregate.shares.get(update.update_id)) and share.outcome != REJECTED
         ),
-        example_count=sum(update.example_count for update in valid),
-        errors=pooled(update.errors for update in valid),
-        promotion="promoted" if accepted else "unchanged",
-        resume_offsets=_resume_offsets(state, left),
-        dataset=members[-1].update.dataset if members else "",
-    )
-    after = state._replace(
-        version=model.version, knowledge=aggregate.knowledge, server=server, window=state.window + 1, pending=left
+        errors=pooled(update.errors for update in updates if update.update_id not in chosen.refusals),
+        promotion="unchanged" if reason else "promoted" if state.pinned is None else "candidate",
+        resume_offsets=resume_offsets(state, left),
+        dataset=updates[-1].dataset if updates else "",
+        rules=rules.recorded,
+        notes=dict(aggregate.notes),
+        server_state=server_state.to_bytes(remembered),
+        reason=reason,
+        champion=after.champion,
+        pinned=after.pinned is not None,
+        command_offsets=command_offsets(state),
     )
     return after, model
 
 
-def refusal(rules: Rules, state: Windows, update: LocalUpdate) -> str | None:
-    """Why an update cannot be averaged; ``None`` where it can."""
-    if update.architecture != architecture(rules.config):
-        return f"architecture {update.architecture} is not {architecture(rules.config)}"
-    if update.base_version > state.version:
-        return f"base version {update.base_version} is unknown: the newest is {state.version}"
-    if update.example_count <= 0:
-        return "learned from nothing"
-    try:
-        weights.from_bytes(rules.config, update.weights)
-    except WeightsError as error:
-        return str(error)
-    return None
+def aggregated(rules: Rules, state: Windows, chosen: Chosen) -> tuple[State, Aggregate, str | None]:
+    """What the strategy makes of the devices ``chosen``, or why it is not asked: then the model stands."""
+    contributors = len(chosen.newest)
+    if contributors < rules.min_contributors:
+        reason = f"too few contributors: {contributors} of {rules.min_contributors}" if contributors else EMPTY
+        return state.server, Aggregate(state.weights, {}), reason
+    members = membership.members(rules, state.version, chosen)
+    remembered, aggregate = rules.strategy.update(state.server, state.weights, members)
+    if all(share.outcome == REJECTED for share in aggregate.shares.values()):
+        return state.server, aggregate._replace(weights=state.weights), "the strategy rejected all contributors"
+    return remembered, aggregate, None
 
 
-def _newest(rules: Rules, updates: Sequence[LocalUpdate]) -> Iterable[Member]:
-    """One member a device: its newest weights, and all examples it learned from in the window."""
-    examples: defaultdict[str, int] = defaultdict(int)
-    newest: dict[str, LocalUpdate] = {}
-    for update in sorted(updates, key=lambda update: update.sequence):
-        examples[update.device_id] += update.example_count
-        newest[update.device_id] = update
-    for device_id, update in newest.items():
-        known = weights.from_bytes(rules.config, update.weights)
-        yield Member(update.update_id, known, examples[device_id])
-
-
-def _contribution(state: Windows, item: Located, shares: dict[str, float], reason: str | None) -> Contribution:
+def _contribution(
+    state: Windows, item: Located, chosen: Chosen, shares: Mapping[str, Share], reason: str | None
+) -> Contribution:
     update = item.update
-    outcome = REJECTED if reason else ACCEPTED if update.update_id in shares else SUPERSEDED
+    if refusal := chosen.refusals.get(update.update_id):
+        share = Share(0.0, REJECTED, refusal)
+    elif chosen.newest[update.device_id] is not update:
+        share = Share(0.0, SUPERSEDED)
+    else:
+        share = shares.get(update.update_id, Share(0.0, REJECTED, reason))
     return Contribution(
         update_id=update.update_id,
         device_id=update.device_id,
@@ -87,11 +97,11 @@ def _contribution(state: Windows, item: Located, shares: dict[str, float], reaso
         offset=item.offset,
         event_time=update.event_time,
         base_version=update.base_version,
-        staleness=max(state.version - update.base_version, 0),
+        staleness=membership.staleness(state.version, update),
         example_count=update.example_count,
-        coefficient=shares.get(update.update_id, 0.0),
-        outcome=outcome,
-        reason=reason,
+        coefficient=share.coefficient,
+        outcome=share.outcome,
+        reason=share.reason,
     )
 
 
@@ -107,12 +117,18 @@ def pooled(reports: Iterable[Sequence[HorizonError]]) -> tuple[HorizonError, ...
     return tuple(
         HorizonError(sensor, horizon_ms, int(count), mae / count, persistence / count)
         for (horizon_ms, sensor), (count, mae, persistence) in sorted(sums.items())
+        if count
     )
 
 
-def _resume_offsets(state: Windows, left: Sequence[Located]) -> dict[str, int]:
-    """Where a restarted aggregator reads on: behind what is decided, before what is not or tells the time."""
+def resume_offsets(state: Windows, left: Sequence[Located]) -> dict[str, int]:
+    """Where a restarted aggregator reads on: behind what is decided, before what is ``left`` or tells the time."""
     offsets = dict(state.positions) | {partition: clock.offset for partition, clock in state.clocks.items()}
     for item in left:
         offsets[item.partition] = min(offsets[item.partition], item.offset)
     return {str(partition): offset for partition, offset in sorted(offsets.items())}
+
+
+def command_offsets(state: Windows) -> dict[str, int]:
+    """Where a restarted aggregator reads commands on."""
+    return {str(partition): offset for partition, offset in sorted(state.command_positions.items())}

@@ -18,6 +18,7 @@ from infra import choices, log_output, ports, supervision
 from infra.services import folder, services, sink_arguments, spark_environment
 from infra.settings import Settings
 from infra.status import status as status_of
+from infra.threads import ONE_THREAD
 from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
 
@@ -158,6 +159,44 @@ def batch() -> None:
     argv = [settings.python("spark"), "-m", "spark_analytics", "batch", "--bootstrap", settings.bootstrap]
     argv += ["--registry", settings.registry, "--jars", str(settings.build / "jars" / "spark")]
     sys.exit(subprocess.run(argv, env={**os.environ, **spark_environment(settings)}, check=False).returncode)
+
+
+@main.command()
+def verify() -> None:
+    """Make every global model again from its recorded members, and compare every byte."""
+    sys.exit(_aggregator("verify"))
+
+
+@main.command()
+@click.argument("prediction")
+@click.option("--depth", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+def lineage(prediction: str, depth: int, form: str) -> None:
+    """From a prediction back to the readings behind it, every link checked."""
+    sys.exit(_aggregator("lineage", "--prediction", prediction, "--depth", str(depth), "--format", form))
+
+
+@main.command()
+@click.argument("version", type=int)
+@click.option("--reason", default="an operator's wish", show_default=True)
+def rollback(version: int, reason: str) -> None:
+    """Have devices and Spark stand on a version, whatever comes, until they are released."""
+    sys.exit(_aggregator("rollback", "--version", str(version), "--reason", reason))
+
+
+@main.command()
+@click.option("--reason", default="an operator's wish", show_default=True)
+def release(reason: str) -> None:
+    """Have devices and Spark stand on the newest version again."""
+    sys.exit(_aggregator("rollback", "--reason", reason))
+
+
+def _aggregator(command: str, *arguments: str) -> int:
+    """A command of the aggregator's, in an environment as its own: the same bits come out."""
+    settings = Settings()
+    argv = [sys.executable, "-m", "aggregator_stream", command, "--bootstrap", settings.bootstrap]
+    argv += ["--registry", settings.registry, *arguments]
+    return subprocess.run(argv, env={**os.environ, **ONE_THREAD}, check=False).returncode
 
 
 @main.command()

@@ -33,6 +33,8 @@ def properties(settings: Settings) -> dict[str, str]:
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        # A consumer may ask to be taken for dead sooner than after Kafka's six seconds.
+        "group.min.session.timeout.ms": "1000",
         "log.retention.ms": "-1",
     }
 

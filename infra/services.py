@@ -127,9 +127,19 @@ def _training(settings: Settings) -> Command:
 
 
 def _aggregator(settings: Settings) -> Command:
-    argv = [sys.executable, "-m", "aggregator_stream", *_log(settings), "--port", str(settings.aggregator_port)]
-    argv += ["--window-minutes", str(settings.window_minutes), "--folder", str(settings.home / "aggregator")]
+    argv = [sys.executable, "-m", "aggregator_stream", "run", *_log(settings), "--port", str(settings.aggregator_port)]
+    argv += ["--folder", str(settings.home / "aggregator"), *aggregation(settings)]
     return Command(argv, ONE_THREAD)
+
+
+def aggregation(settings: Settings) -> list[str]:
+    """The rules by which windows become models."""
+    names = [
+        *("window_minutes", "lateness_minutes", "idle_minutes", "min_contributors"),
+        *("staleness_exponent", "staleness_bound", "strategy", "strategy_parameters"),
+    ]
+    pairs = ((f"--{name.replace('_', '-')}", str(getattr(settings, name))) for name in names)
+    return [argument for pair in pairs for argument in pair]
 
 
 def _spark(settings: Settings) -> Command:

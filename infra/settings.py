@@ -23,6 +23,13 @@ class Settings(BaseSettings):
     laps: int = Field(0, description="How often the data set is replayed; 0: for ever.")
     parallelism: int = Field(2, description="Flink tasks that train, and slots.")
     window_minutes: int = Field(30, description="Length of an aggregation window, minutes of event time.")
+    lateness_minutes: int = Field(10, description="For which a window waits for updates, minutes of event time.")
+    idle_minutes: int = Field(30, description="Behind which a silent partition is not waited for, if nobody marks it.")
+    min_contributors: int = Field(1, description="Devices without which a window lets the model stand.")
+    staleness_exponent: float = Field(0.5, description="An update s versions behind counts (1 + s) to the minus this.")
+    staleness_bound: int = Field(48, description="Versions behind the newest from which an update is rejected.")
+    strategy: str = Field("fedavg", description="How a window's updates become a model (docs/aggregation.md).")
+    strategy_parameters: str = Field("", description="The strategy's own settings: name=value,name=value.")
     state: Literal["hashmap", "rocksdb"] = Field(
         "hashmap", description="Flink's state: on the heap and checkpointed whole, or RocksDB, in increments."
     )

@@ -18,7 +18,7 @@ from schemas.wire import is_mark
 
 MOMENTS = frozenset(
     (
-        *("event_time", "adopted_at", "closed_at", "window_start", "window_end"),
+        *("event_time", "adopted_at", "closed_at", "window_start", "window_end", "issued_at"),
         *("made_at", "target_at", "origin_timestamp"),
     )
 )

@@ -148,18 +148,22 @@ class Fleet:
             if not is_mark(topic, message.value())
         ]
 
-    def folded(self) -> list[GlobalModel]:
-        """What the pure window fold makes of ``local_updates``, one partition after the other."""
-        rules, records = Rules(CONFIG, fedavg()), []
+    def placed(self) -> list[Located | Mark]:
+        """What is on ``local_updates``, one partition after the other."""
+        records: list[Located | Mark] = []
         for message in self.messages("local_updates"):
-            watermark = int(dict(message.headers()).get(WATERMARK, 0))
-            place = (message.partition(), message.offset(), watermark)
+            place = (message.partition(), message.offset(), int(dict(message.headers())[WATERMARK]))
             mark = is_mark("local_updates", message.value())
             records.append(
                 Mark(*place) if mark else Located(self.codec.decode("local_updates", message.value()), *place)
             )
+        return sorted(records, key=lambda record: record.partition)
+
+    def folded(self) -> list[GlobalModel]:
+        """What the pure window fold makes of ``local_updates``."""
+        rules = Rules(CONFIG, fedavg())
         state, models = beginning(rules), []
-        for record in sorted(records, key=lambda record: record.partition):
+        for record in self.placed():
             state, closed = fold(rules, state, record)
             models += closed
         return models

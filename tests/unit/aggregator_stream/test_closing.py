@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aggregator_stream.closing import close, pooled, refusal
+from aggregator_stream.closing import close, pooled
+from aggregator_stream.membership import refusal
 from aggregator_stream.restore import beginning
 from aggregator_stream.state import Located
 from forecaster import weights
@@ -36,13 +37,14 @@ def spoiled(value):
 )
 def test_an_update_that_cannot_be_averaged_is_rejected_with_the_reason(changes, reason):
     bad, good = update("mote-01", 1, 10, **changes), update("mote-02", 1, 10)
-    assert reason in refusal(RULES, STATE, bad)
+    said = refusal(RULES, STATE.version, bad)
+    assert reason in said
     after, model = close(RULES, STATE, located(bad, good))
     rejected, accepted = model.contributions
-    assert (rejected.outcome, rejected.coefficient, rejected.reason) == ("rejected", 0, refusal(RULES, STATE, bad))
+    assert (rejected.outcome, rejected.coefficient, rejected.reason) == ("rejected", 0, said)
     assert (accepted.outcome, accepted.coefficient, accepted.reason) == ("accepted", 1, None)
     assert model.weights == good.weights
-    assert weights.to_bytes(after.knowledge) == good.weights
+    assert weights.flat_to_bytes(RULES.config, after.weights) == good.weights
     assert model.example_count == good.example_count
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator_stream.restore import beginning, restore
-from aggregator_stream.state import Located, Mark
+from aggregator_stream.state import End, Located, Mark
 from forecaster import weights
 from tests.unit.aggregator_stream.fleet import (
     MINUTE,
@@ -219,3 +219,56 @@ def test_a_clock_that_is_ahead_moves_its_own_partition_only():
     rows += [(update("mote-04", 1, 20), 20), (update("mote-01", 2, 40), 40)]
     log = written(rows, marks=False)
     assert fold(beginning(RULES), chain(*log))[1] == []
+
+
+def unmarked(rows, partitions=2):
+    """Updates as devices write them that nobody collects: without any watermark."""
+    return [[r._replace(watermark=None) for r in part] for part in written(rows, partitions, marks=False)]
+
+
+TWO = RULES._replace(partitions=2)
+
+
+def test_without_a_writer_that_marks_the_updates_own_times_close_windows():
+    rows = [(update(device, n, 30 * n), 0) for n in range(1, 5) for device in ("mote-01", "mote-02")]
+    log = unmarked(rows)
+    for order in ([], [0] * 4, [1] * 4):
+        _, models = fold(beginning(TWO), merged(log, order), TWO)
+        assert [{c.update_id for c in model.contributions} for model in models] == [
+            {f"mote-01/{n}", f"mote-02/{n}"} for n in (1, 2, 3)
+        ]
+
+
+def test_a_silent_partition_holds_nothing_up_once_it_has_been_seen_to_end():
+    rows = [(update("mote-02", 1, 30), 0), *((update("mote-01", n, 30 * n), 0) for n in range(1, 9))]
+    silent, busy = unmarked(rows)
+    state, models = fold(beginning(TWO), [*silent, *busy], TWO)
+    assert models == [], "who knows whether mote-02 has more to say"
+    assert fold(state, [End(0, 2)], TWO)[1] == [], "there is another record, and it has not been read"
+    state, models = fold(state, [End(0, 1)], TWO)
+    assert [len(model.contributions) for model in models] == [2, 1, 1, 1, 1, 1, 1]
+    late = Located(update("mote-02", 2, 90), 0, 1)
+    state, models = fold(state, [late, Located(update("mote-01", 9, 275), 1, len(busy))], TWO)
+    assert models == [], "mote-02 is back, and waited for"
+    _, [model] = fold(state, [End(0, 2)], TWO)
+    assert {c.update_id for c in model.contributions} == {"mote-01/8", "mote-02/2"}
+
+
+def test_a_partition_that_never_had_a_record_holds_nothing_up_once_it_has_been_seen_to_end():
+    busy = unmarked([(update("mote-01", n, 30 * n), 0) for n in range(1, 5)])[1]
+    state, models = fold(beginning(TWO), busy, TWO)
+    assert models == []
+    assert len(fold(state, [End(0, 0)], TWO)[1]) == 3
+
+
+def test_where_a_writer_marks_nobody_else_says_that_a_partition_is_silent():
+    rows = [(update("mote-02", 1, 30), 30), *((update("mote-01", n, 30 * n), 30 * n) for n in range(1, 9))]
+    silent, busy = written(rows, 2, marks=False)
+    assert fold(beginning(TWO), [*silent, *busy, End(0, 1)], TWO)[1] == []
+
+
+def test_a_partition_that_is_marked_goes_by_its_marks_from_then_on():
+    rows = unmarked([(update("mote-01", 1, 400), 0)], 1)[0]
+    one = RULES._replace(partitions=1)
+    state, _ = fold(beginning(one), [*rows, Mark(0, 1, START + 20 * MINUTE)], one)
+    assert state.clocks[0].watermark == START + 20 * MINUTE

@@ -6,6 +6,7 @@ from infra import java, secrets, status
 from infra.flink import configure
 from infra.services import services
 from infra.settings import ROOT, Settings
+from schemas.topics import TOPICS
 
 ALL = services(Settings(home=ROOT / "var"))
 
@@ -71,7 +72,7 @@ def test_status_says_what_is_down_where_nothing_runs(tmp_path):
     found = status.status(settings)
     assert {row["name"] for row in found["services"]} == ALL.keys()
     assert {row["state"] for row in found["services"]} == {"down"}
-    assert set(found["topics"]) == {"iot_stream", "local_updates", "global_models", "predictions", "dead_letters"}
+    assert set(found["topics"]) == set(TOPICS)
     assert all(topic == {"events": None} for topic in found["topics"].values())
     assert found["global_model"] is None
     assert set(found["mongo"].values()) == {None}

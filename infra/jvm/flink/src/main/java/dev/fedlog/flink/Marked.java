@@ -53,8 +53,9 @@ public final class Marked extends AbstractStreamOperator<Row> implements OneInpu
     public void processElement(StreamRecord<Row> element) {
         Row row = element.getValue();
         Map<String, byte[]> headers = new HashMap<>(row.getFieldAs(3));
-        if (passed > Long.MIN_VALUE && topic.equals(row.getField(0))) {
-            headers.put(header, text(passed));
+        if (topic.equals(row.getField(0))) {
+            // Before the first watermark, one that vouches for nothing: a reader shall know that the topic is marked.
+            headers.put(header, text(Math.max(passed, 0)));
         }
         output.collect(element.replace(
                 Row.of(row.getField(0), row.getField(1), row.getField(2), headers, row.getField(4), null)));

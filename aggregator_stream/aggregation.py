@@ -1,0 +1,58 @@
+"""The window fold at work: a record in, its models out and acknowledged, and only then the new state."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from aggregator_stream.catalogue import Placed
+from aggregator_stream.http.board import Board
+from aggregator_stream.state import End, Located, Mark, Order, Rules, Windows
+from aggregator_stream.windows import step
+from schemas.events import GlobalModel
+from schemas.wire import iso
+
+logger = logging.getLogger(__name__)
+
+Send = Callable[[GlobalModel], Awaitable[tuple[int, int]]]
+"""Writes a model; returns its partition and offset once Kafka has acknowledged it."""
+
+
+class Aggregation:
+    """The state of the fold, and what the API shows of it (``board``).
+
+    ``passing`` is told of every step that is done: ``closed``, ``sent``, ``taken`` (see ``app``).
+    """
+
+    def __init__(self, rules: Rules, state: Windows, board: Board, send: Send, passing: Callable[[str], None]) -> None:
+        self.rules, self.state, self.board = rules, state, board
+        self._send, self._passing = send, passing
+        self._one_at_a_time = asyncio.Lock()
+
+    async def take(self, record: Located | Mark | End | Order) -> None:
+        """Fold the next record.
+
+        Raises:
+            CommandError: a command that cannot be obeyed; nothing has changed.
+        """
+        async with self._one_at_a_time:
+            begun = time.monotonic()
+            state, models = step(self.rules, self.state, record)
+            seconds = time.monotonic() - begun
+            if models:
+                self._passing("closed")
+            for model in models:
+                place = await self._send(model)
+                self.board.closed(Placed(model, *place), seconds / len(models))
+                shares = sum(c.coefficient > 0 for c in model.contributions)
+                logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
+            if models:
+                self._passing("sent")
+            self.state = state
+            self.board.folded(len(state.pending), state.newest)
+            self._passing("taken")
+
+    @property
+    def marked(self) -> bool:
+        """Whether some writer vouches for watermarks; then it does so in every partition."""
+        return any(clock.marked for clock in self.state.clocks.values())

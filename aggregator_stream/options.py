@@ -1,0 +1,65 @@
+"""The rules of aggregation as options of a command line."""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import click
+
+from aggregator_stream.state import Rules
+from forecaster import knowledge
+from forecaster.config import Config
+from forecaster.strategies import named
+
+MINUTE_MS = 60_000
+_OPTIONS = (
+    click.option("--window-minutes", default=30, show_default=True, type=click.IntRange(1)),
+    click.option("--lateness-minutes", default=10, show_default=True, type=click.IntRange(0)),
+    click.option("--idle-minutes", default=30, show_default=True, type=click.IntRange(0)),
+    click.option("--min-contributors", default=1, show_default=True, type=click.IntRange(1)),
+    click.option("--staleness-exponent", default=0.5, show_default=True, type=click.FloatRange(0)),
+    click.option("--staleness-bound", default=48, show_default=True, type=click.IntRange(0), help="In versions."),
+    click.option("--strategy", default="fedavg", show_default=True, help="How updates become a model."),
+    click.option("--strategy-parameters", default="", help="Its own settings: name=value,name=value."),
+)
+
+
+def with_rules(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command that takes the rules' options, of which ``rules`` makes ``state.Rules``; times are event time."""
+    return reduce(lambda wrapped, option: option(wrapped), reversed(_OPTIONS), command)
+
+
+def rules(
+    *,
+    window_minutes: int,
+    lateness_minutes: int,
+    idle_minutes: int,
+    min_contributors: int,
+    staleness_exponent: float,
+    staleness_bound: int,
+    strategy: str,
+    strategy_parameters: str,
+) -> Rules:
+    """The rules that the options say.
+
+    Raises:
+        click.BadParameter: no such strategy, no such parameter of it, or not a number.
+    """
+    config = Config()
+    try:
+        pairs = (pair.partition("=") for pair in strategy_parameters.split(",") if pair.strip())
+        parameters = {name.strip(): float(value) for name, _, value in pairs}
+        chosen = named(strategy, parameters, knowledge.learned(config))
+    except ValueError as error:
+        said = f"--strategy {strategy} --strategy-parameters {strategy_parameters!r}"
+        raise click.BadParameter(f"{said}: {error}") from error
+    return Rules(
+        config,
+        chosen,
+        window_ms=window_minutes * MINUTE_MS,
+        lateness_ms=lateness_minutes * MINUTE_MS,
+        idle_ms=idle_minutes * MINUTE_MS,
+        min_contributors=min_contributors,
+        staleness_exponent=staleness_exponent,
+        staleness_bound=staleness_bound,
+    )

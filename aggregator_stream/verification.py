@@ -1,0 +1,109 @@
+"""Every global model made again from what its event says it was made of, and held against that event."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from aggregator_stream.closing import close
+from aggregator_stream.restore import beginning, standing_on
+from aggregator_stream.state import Located, Rules
+from forecaster import knowledge, weights
+from forecaster.config import Config
+from forecaster.knowledge import architecture
+from forecaster.strategies import named
+from schemas.events import Contribution, GlobalModel, LocalUpdate
+
+
+class Chain(NamedTuple):
+    """What has been verified so far.
+
+    Attributes:
+        models: by version.
+        counted: update_id to the version whose window decided it.
+    """
+
+    models: Mapping[int, GlobalModel]
+    counted: Mapping[str, int]
+
+
+def rules_of(config: Config, model: GlobalModel) -> Rules:
+    """The rules that a model's event says it was made by.
+
+    Raises:
+        ValueError: no such strategy or rule, or another architecture than ours.
+    """
+    if model.architecture != architecture(config):
+        raise ValueError(f"architecture {model.architecture} is not {architecture(config)}")
+    strategy = named(model.strategy, model.strategy_parameters, knowledge.learned(config))
+    kinds = {name: type(default) for name, default in Rules._field_defaults.items()}
+    if unknown := model.rules.keys() - kinds.keys():
+        raise ValueError(f"rules {sorted(unknown)} are unknown")
+    said = {name: kinds[name](value) for name, value in model.rules.items()}
+    return Rules(config, strategy, model.model, **said)
+
+
+def verify(
+    config: Config, chain: Chain, model: GlobalModel, updates: Mapping[tuple[int, int], LocalUpdate]
+) -> tuple[Chain, list[str]]:
+    """Hold the next model against what follows from the ones before and its ``updates``, by partition and offset.
+
+    Returns:
+        The chain with it, and what is wrong: nothing, if every byte is as it must be.
+    """
+    wrong = _out_of_line(chain, model)
+    wrong += [f"{c.update_id} is not at {c.partition}/{c.offset}" for c in model.contributions if _lost(c, updates)]
+    if not wrong:
+        wrong = _differs(config, chain, model, updates)
+    models = {**chain.models, model.version: model}
+    counted = {**chain.counted, **{c.update_id: model.version for c in model.contributions}}
+    return Chain(models, counted), wrong
+
+
+def _out_of_line(chain: Chain, model: GlobalModel) -> list[str]:
+    """Versions and windows come one after the other, and no update is in two."""
+    wrong = []
+    before = chain.models.get(model.version - 1)
+    if model.version > 1 and before is None:
+        wrong.append(f"version {model.version - 1} is missing")
+    if before and before.window_end > model.window_start:
+        wrong.append(f"its window begins at {model.window_start}, before the last ends at {before.window_end}")
+    if model.parent_version and model.parent_version not in chain.models:
+        wrong.append(f"its parent, version {model.parent_version}, is missing")
+    twice = [c.update_id for c in model.contributions if c.update_id in chain.counted]
+    return wrong + [f"{update_id} was decided by version {chain.counted[update_id]} already" for update_id in twice]
+
+
+def _lost(contribution: Contribution, updates: Mapping[tuple[int, int], LocalUpdate]) -> bool:
+    update = updates.get((contribution.partition, contribution.offset))
+    return update is None or update.update_id != contribution.update_id
+
+
+def _differs(
+    config: Config, chain: Chain, model: GlobalModel, updates: Mapping[tuple[int, int], LocalUpdate]
+) -> list[str]:
+    """The model is made again, by the same function; field by field, what is not the same."""
+    try:
+        rules = rules_of(config, model)
+    except ValueError as error:
+        return [str(error)]
+    parent = chain.models.get(model.parent_version)
+    if model.window_start == model.window_end:
+        return _unlike(rules, model, parent)
+    state = standing_on(rules, parent) if parent else beginning(rules)
+    members = located(model.contributions, updates)
+    window = model.window_start // rules.window_ms
+    _, again = close(rules, state._replace(version=model.version - 1, window=window, pending=tuple(members)), members)
+    # Where to read on depends on how far each partition had been read.
+    compared = [name for name in GlobalModel._fields if name not in ("resume_offsets", "command_offsets")]
+    return [f"{name} is not what its members give" for name in compared if getattr(again, name) != getattr(model, name)]
+
+
+def _unlike(rules: Rules, model: GlobalModel, parent: GlobalModel | None) -> list[str]:
+    """A command's event has no members, and its parent's weights."""
+    numbers = weights.flat_from_bytes(rules.config, parent.weights) if parent else beginning(rules).weights
+    wrong = ["weights are not its parent's"] if model.weights != weights.flat_to_bytes(rules.config, numbers) else []
+    return wrong + ["it has contributions, but no window"] * bool(model.contributions)
+
+
+def located(contributions: Sequence[Contribution], updates: Mapping[tuple[int, int], LocalUpdate]) -> list[Located]:
+    """A window's updates in their places."""
+    return [Located(updates[c.partition, c.offset], c.partition, c.offset) for c in contributions]
