@@ -22,10 +22,17 @@ from schemas.events import LocalUpdate
 
 
 class FleetModel(NamedTuple):
-    """A global model as a device sees it: the end of its window (ms) and what it knows."""
+    """A global model as a device sees it.
+
+    Attributes:
+        window_end: ms.
+        knowledge: what it knows.
+        champion: the version that a device stands on which follows this one; ``None``: itself.
+    """
 
     window_end: int
     knowledge: Knowledge
+    champion: int | None = None
 
 
 class Training(NamedTuple):
@@ -35,6 +42,7 @@ class Training(NamedTuple):
         learner: the learning core's state, all its numbers (``course.learner``).
         tally: prequential errors and labels since the last update.
         version: the global model last adopted, 0 for the common start.
+        followed: the one whose word that was, and which says so from now on.
         adopted_at: end of the bin at which it was, ms.
         sequence: of the last update emitted.
         slot: update interval of the last update, counted since 1970.
@@ -44,6 +52,7 @@ class Training(NamedTuple):
     learner: Vectors
     tally: Tally
     version: int
+    followed: int
     adopted_at: int | None
     sequence: int
     slot: int
@@ -89,32 +98,46 @@ def step(
         config: of the learning core.
         device: the state before.
         readings: the device's next readings on the log.
-        models: the global models known so far, by version.
+        models: the global models known so far, by version, and with them those that they have a device stand on.
     """
     opened, closed, refused = binning.fold(device.open_bin, readings.columns, config.bin_ms)
     outcome, training = Outcome([], [], refused), device.training
     window_ends = {version: model.window_end for version, model in models.items()}
     ends = (closed.numbers + 1) * config.bin_ms
-    versions = adoption.due(config, window_ends, training.version if training else 0, ends)
+    followed = adoption.due(config, window_ends, training.followed if training else 0, ends)
+    versions = _champions(training, followed, models)
     begin = 0
     while begin < len(versions):
         if training is None:
             fleet = models[int(versions[0])].knowledge if versions[0] else None
-            training = _beginning(config, int(closed.numbers[0]), fleet, int(versions[0]))
+            training = _beginning(config, int(closed.numbers[0]), fleet, int(versions[0]), int(followed[0]))
         end = begin + course.room(config, training.version, closed.numbers[begin:], versions[begin:])
         part = closed.part(begin, end)
         training, updates, made = _learned(config, training, part, versions[begin:end], readings, models)
+        training = training._replace(followed=int(followed[end - 1]))
         outcome.updates.extend(updates)
         outcome.forecasts.append(made)
         begin = end
     return Device(opened, training), outcome
 
 
-def _beginning(config: Config, first: int, fleet: Knowledge | None, version: int) -> Training:
+def _champions(
+    training: Training | None, followed: NDArray[np.int64], models: Mapping[int, FleetModel]
+) -> NDArray[np.int64]:
+    """The version that the device stands on, at each bin at which it follows one of ``followed``."""
+    stands = {training.followed: training.version} if training else {0: 0}
+    for version in np.unique(followed).tolist():
+        if version not in stands:
+            champion = models[version].champion
+            stands[version] = version if champion is None else champion
+    return np.array([stands[version] for version in followed.tolist()], np.int64)
+
+
+def _beginning(config: Config, first: int, fleet: Knowledge | None, version: int, followed: int) -> Training:
     """A device without history takes what is due as it is, before bin number ``first``."""
     adopted_at = (first + 1) * config.bin_ms if version else None
     slot = first // config.update_bins
-    return Training(course.begin(config, fleet), Tally.empty(config), version, adopted_at, 0, slot, -1)
+    return Training(course.begin(config, fleet), Tally.empty(config), version, followed, adopted_at, 0, slot, -1)
 
 
 def _learned(
@@ -168,6 +191,7 @@ def _learned(
         went.learner,
         left,
         version,
+        training.followed,
         moments.get(version, training.adopted_at),
         training.sequence + len(updates),
         went.slot,

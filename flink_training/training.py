@@ -66,7 +66,7 @@ class Training:
         """One raw record of ``global_models``."""
         try:
             model = self._model(value[1])
-            fleet = self._fleet(model)
+            models = self._fleet(model)
         except (UndecodableRecord, WeightsError) as error:
             origin = Origin("global_models", value[2], value[3], value[0], value[4])
             yield packed([self.codec.encode(dead_letter(STAGE, origin, value[1] or b"", error))], [])
@@ -75,17 +75,22 @@ class Training:
         state.put(model.version, value[1])
         if self.models is None:
             return
-        self.models[model.version] = fleet
+        self.models = models | self.models
         horizon = ctx.current_watermark() - REMEMBERED_MS
-        for version in [v for v, known in self.models.items() if known.window_end < horizon]:
+        old = {version for version, known in self.models.items() if known.window_end < horizon}
+        # Stood on until something newer says otherwise, however old it is.
+        stood_on = {known.champion for version, known in self.models.items() if version not in old}
+        for version in old - stood_on:
             state.remove(version)
             del self.models[version]
 
     def _recall(self, ctx: Any) -> None:
         """After a restart the models are in the broadcast state only."""
         if self.models is None:
-            known = (self._model(raw) for _, raw in ctx.get_broadcast_state(MODELS).items())
-            self.models = {model.version: self._fleet(model) for model in known}
+            self.models = {}
+            # The newest last: what an operator went back to may be known from its own event or from the command's.
+            for _, raw in sorted(ctx.get_broadcast_state(MODELS).items()):
+                self.models = self._fleet(self._model(raw)) | self.models
 
     def _train(self, data: bytes) -> Iterator[bytes]:
         batch = Batch(data)
@@ -131,8 +136,14 @@ class Training:
             raise WeightsError(f"architecture {model.architecture} is not the job's {architecture(self.config)}")
         return model
 
-    def _fleet(self, model: GlobalModel) -> FleetModel:
-        return FleetModel(model.window_end, weights.from_bytes(self.config, model.weights))
+    def _fleet(self, model: GlobalModel) -> dict[int, FleetModel]:
+        """The models that an event brings: its own, and where it follows a command, the one that is gone back to."""
+        known = FleetModel(model.window_end, weights.from_bytes(self.config, model.weights), model.stands_on)
+        if model.window_start < model.window_end:
+            return {model.version: known}
+        # An operator's word is due at once.
+        known = known._replace(window_end=model.window_end - self.config.adoption_delay_ms)
+        return {model.version: known, model.stands_on: known}
 
 
 def _newest(data: bytes) -> int:

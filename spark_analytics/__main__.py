@@ -27,7 +27,7 @@ def main() -> None:
 @click.option("--ui-port", default=4040, show_default=True)
 @click.option("--trigger-seconds", default=5, show_default=True)
 def stream(bootstrap: str, registry: str, jars: Path, folder: Path, ui_port: int, trigger_seconds: int) -> None:
-    """Evaluate readings as they come, each micro-batch with the newest model."""
+    """Evaluate readings as they come, each micro-batch with the model that the fleet stands on."""
     stream_of.run(bootstrap, registry, jars, folder, ui_port, trigger_seconds)
 
 
@@ -35,7 +35,7 @@ def stream(bootstrap: str, registry: str, jars: Path, folder: Path, ui_port: int
 @click.option("--bootstrap", required=True, help="Kafka, host:port.")
 @click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 @click.option("--jars", required=True, type=FOLDER, help="Folder of the Kafka connector's jars.")
-@click.option("--version", type=int, help="Of the model; the newest if not given.")
+@click.option("--version", type=int, help="Of the model; if not given, the one that the fleet stands on.")
 def batch(bootstrap: str, registry: str, jars: Path, version: int | None) -> None:
     """Evaluate every reading on the topic with one model."""
     try:

@@ -36,7 +36,7 @@ def run(bootstrap: str, registry: str, jars: Path, version: int | None) -> pd.Da
     config = Config()
     models = Models(config, bootstrap, Codec(registry))
     models.follow()
-    chosen = models.newest if version is None else version
+    chosen = models.champion if version is None else version
     if chosen not in models.knowledge or (version is None and chosen == 0):
         raise NoModelError(f"there is no global model {chosen or ''} on the log yet: see `make models`")
     logger.info("evaluating all of iot_stream with version %d", chosen)

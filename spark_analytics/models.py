@@ -30,6 +30,7 @@ class Models:
         self.config = config
         self.codec = codec
         self.knowledge: dict[int, Knowledge] = {0: initial(config)}
+        self.champions = {0: 0}
         self.letters: list[DeadLetter] = []
         options = {"bootstrap.servers": bootstrap, "group.id": "spark-models", "enable.auto.commit": False}
         self.consumer = Consumer(options)
@@ -40,6 +41,11 @@ class Models:
     def newest(self) -> int:
         """The newest version that can be used."""
         return max(self.knowledge)
+
+    @property
+    def champion(self) -> int:
+        """The version to be used: the one that the newest says everybody stands on."""
+        return self.champions[self.newest]
 
     def follow(self) -> None:
         """Read what has come since the last call, to the topic's end at this moment.
@@ -65,7 +71,9 @@ class Models:
     def _take(self, value: bytes | None, origin: Origin) -> None:
         try:
             model = self.codec.decode(TOPIC, value)
-            self.knowledge.setdefault(*self._usable(model))
+            version, known = self._usable(model)
+            if version not in self.knowledge:
+                self.knowledge[version], self.champions[version] = known, model.stands_on
         except (UndecodableRecord, WeightsError) as error:
             logger.error("%s/%d/%d: %s", TOPIC, origin.partition, origin.offset, error)
             self.letters.append(dead_letter(STAGE, origin, value or b"", error))

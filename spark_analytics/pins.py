@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class PinnedTwiceError(ValueError):
-    """A micro-batch asks for another version than it was pinned to, or for an older one than the batch before."""
+    """A micro-batch follows an older event of ``global_models`` than the batch before."""
 
 
 class Pins:
@@ -18,6 +18,7 @@ class Pins:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.versions: dict[int, int] = {}
+        self.followed = 0
         if path.exists():
             # A line that a crash cut short was never acted upon: the batch had not gone on.
             for line in path.read_text().splitlines():
@@ -26,20 +27,26 @@ class Pins:
                 except json.JSONDecodeError:
                     continue
                 self.versions[pin["batch"]] = pin["version"]
+                self.followed = pin["followed"]
 
-    def pin(self, batch: int, newest: int) -> int:
-        """The version of micro-batch ``batch``: the one it was pinned to, else ``newest``, from now on.
+    def pin(self, batch: int, newest: int, champion: int) -> int:
+        """The version of micro-batch ``batch``: the one it was pinned to, else ``champion``, from now on.
+
+        Args:
+            batch: its number.
+            newest: the newest version on the log, whose word is followed.
+            champion: the one that it says everybody stands on; older than that of the batch before after a rollback.
 
         Raises:
-            PinnedTwiceError: the version would go back.
+            PinnedTwiceError: the word followed would go back.
         """
         if batch in self.versions:
             return self.versions[batch]
-        if newest < max(self.versions.values(), default=0):
-            raise PinnedTwiceError(f"batch {batch} would go back to version {newest}")
+        if newest < self.followed:
+            raise PinnedTwiceError(f"batch {batch} would go back to what version {newest} says")
         with self.path.open("a") as file:
-            file.write(f"\n{json.dumps({'batch': batch, 'version': newest})}")
+            file.write(f"\n{json.dumps({'batch': batch, 'version': champion, 'followed': newest})}")
             file.flush()
             os.fsync(file.fileno())
-        self.versions[batch] = newest
-        return newest
+        self.versions[batch], self.followed = champion, newest
+        return champion

@@ -3,7 +3,7 @@
 For every micro-batch, in this order:
 
 1. Read what has come on ``global_models``.
-2. Pin the newest version to the batch and write the pin down; a batch that is run again finds its pin.
+2. Pin the version that everybody stands on to the batch and write it down; a batch that is run again finds its pin.
 3. Fold the readings of each device, Spark keeping the state; evaluate the bins that closed.
 4. Send the events and wait until Kafka has acknowledged them.
 5. Return, by which Spark commits the batch's offsets and state.
@@ -111,7 +111,7 @@ class Evaluator:
     def __call__(self, frame: DataFrame, batch: int) -> None:
         """Steps 1 to 4."""
         self.models.follow()
-        version = self.pins.pin(batch, self.models.newest)
+        version = self.pins.pin(batch, self.models.newest, self.models.champion)
         emit(self.models.letters, self.bootstrap, self.registry)
         self.models.letters.clear()
         pinned = dict(self.pins.versions)

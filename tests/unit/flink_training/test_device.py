@@ -202,6 +202,22 @@ def test_a_model_that_comes_late_is_taken_up_when_it_comes():
     assert all((u.adopted_at is None) == (u.base_version == 0) for u in updates)
 
 
+def test_a_device_goes_back_to_an_older_model_where_the_newest_says_so_and_stays_there():
+    ends = {v: (START + 5 * v) * BIN - TINY.adoption_delay_ms for v in range(1, 6)}
+    models = {v: FleetModel(ends[v], params(v), champion=v if v < 3 else 1) for v in range(1, 6)}
+    device, events = fold(readings(30, 2), models)
+    made = [p for p in predictions_of(events) if p.actual is None and p.horizon_ms == TINY.horizons_ms[0]]
+    assert [p.model_version for p in made] == [
+        0 if p.made_at < START * BIN + 5 * BIN else 2 if 10 <= p.made_at / BIN - START < 15 else 1 for p in made
+    ]
+    assert (device.training.version, device.training.followed) == (1, 5)
+    assert updates_of(events)[-1].base_version == 1
+    assert updates_of(events)[-1].adopted_at == (START + 15) * BIN
+    stays = [FleetModel(model.window_end, model.knowledge, min(v, 2)) for v, model in models.items()]
+    other, _ = fold(readings(30, 2), dict(enumerate(stays, 1)))
+    assert other.training.version == 2
+
+
 @pytest.mark.parametrize(
     ("moment", "error"), [(-BIN, LateReadingError), (61 * 86_400_000, ClockJumpError)], ids=["late", "jump"]
 )
@@ -217,16 +233,21 @@ def test_a_reading_out_of_time_is_refused_and_the_state_stands(moment, error):
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 50, 400])
 def test_however_readings_are_cut_into_batches_state_and_events_are_the_same_to_the_bit(batch):
-    """200 bins: more than one call takes; ten models, more than one call adopts."""
+    """200 bins: more than one call takes; ten adoptions, more than one call makes, one of them of an older model."""
     rows = readings(200, 2)
-    models = {v: FleetModel((START + 10 + v) * BIN - TINY.adoption_delay_ms, params(v)) for v in range(1, 11)}
+    models = {
+        v: FleetModel((START + 10 + v) * BIN - TINY.adoption_delay_ms, params(v), champion=3 if v in (6, 7) else v)
+        for v in range(1, 12)
+    }
     whole, expected = fold(rows, models, batch=17)
     device, events = fold(rows, models, batch=batch)
     assert updates_of(events) == updates_of(expected)
     assert predictions_of(events) == predictions_of(expected)
     leaves = [jax.tree.leaves(tuple(one.training)) for one in (device, whole)]
     assert all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(*leaves, strict=True))
-    assert {u.base_version for u in updates_of(events)} >= set(range(2, 11, 2))
+    bases = [u.base_version for u in updates_of(events)]
+    assert {2, 3, 4, 8, 10} <= set(bases)
+    assert bases.index(4) < len(bases) - 1 - bases[::-1].index(3), "from 4 back to 3"
 
 
 def test_a_device_that_reports_now_and_then_sends_as_many_updates_in_one_batch_as_reading_by_reading():
