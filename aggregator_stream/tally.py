@@ -1,0 +1,72 @@
+"""What became of windows and updates, counted over all versions: a pure fold, so a restart changes no count."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from schemas.events import Contribution, GlobalModel
+
+OUTCOMES = ("accepted", "clipped", "superseded", "rejected")
+OTHER = "other"
+_CLASSES = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "architecture": r"architecture \S* is not ",
+        "base_version": r"base version -?\d+ is unknown",
+        "stale": r"stale by ",
+        "no_examples": r"learned from nothing$",
+        "errors": r"reports errors ",
+        "not_finite": r".* holds NaN or infinity$",
+        "weights": r"not safetensors|arrays |\S+ is \w+\(.*\), not float32",
+        "few_contributors": r"too few contributors|no contributors$",
+        "norm": r"moved ",
+        "outlier": r"score |.*rejected all contributions$",
+    }.items()
+}
+"""What a reason begins with, by the word for it in metrics: reasons hold numbers, of which there is no end."""
+
+
+class Tally(NamedTuple):
+    """Counts over the versions seen.
+
+    Attributes:
+        windows: by result: ``changed``, ``unchanged`` (nobody's update counted), ``empty`` (there was none). A version
+            that an operator's command made has no window.
+        updates: by outcome and class of reason, which is empty where there is no reason.
+        late: updates that came after the window of their event time had closed.
+    """
+
+    windows: Mapping[str, int] = MappingProxyType({})
+    updates: Mapping[tuple[str, str], int] = MappingProxyType({})
+    late: int = 0
+
+
+def counted(tally: Tally, model: GlobalModel) -> Tally:
+    """The tally with one more version in it."""
+    updates = Counter(dict(tally.updates))
+    updates.update((_outcome(c), reason_class(c.reason)) for c in model.contributions)
+    windows = Counter(dict(tally.windows))
+    if model.window_end > model.window_start:
+        windows[_result(model)] += 1
+    # A window includes its own end, and not its beginning.
+    late = sum(c.event_time <= model.window_start for c in model.contributions)
+    return Tally(windows, updates, tally.late + late)
+
+
+def reason_class(reason: str | None) -> str:
+    """One of few words for a reason; empty for none."""
+    if not reason:
+        return ""
+    return next((name for name, pattern in _CLASSES.items() if pattern.match(reason)), OTHER)
+
+
+def _outcome(contribution: Contribution) -> str:
+    return contribution.outcome if contribution.outcome in OUTCOMES else OTHER
+
+
+def _result(model: GlobalModel) -> str:
+    if not model.contributions:
+        return "empty"
+    return "unchanged" if model.promotion == "unchanged" else "changed"
