@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import psutil
@@ -68,6 +68,53 @@ def test_local_and_stream_predictions_name_increasing_versions(live: System):
     assert {source for source, _ in versions} == {"local", "stream"}
     for (source, device), named_by in versions.items():
         assert named_by == sorted(named_by), f"{source} forecasts of {device} went back to an older model"
+
+
+def test_an_operator_rolls_the_fleet_back_and_releases_it(live: System):
+    def comes(stands_on: Callable[[int], bool]) -> None:
+        """Updates and predictions of both sources, written from now on, whose model is such a one."""
+        ends = {topic: live.ends(topic) for topic in ("predictions", "local_updates")}
+
+        def found() -> bool:
+            made = [e for e in live.events("predictions", since=ends["predictions"]) if e.actual is None]
+            sources = {e.source for e in made if stands_on(e.model_version)}
+            bases = [e.base_version for e in live.events("local_updates", since=ends["local_updates"])]
+            return sources == {"local", "stream"} and any(map(stands_on, bases))
+
+        eventually(found, 180, "devices and Spark where the operator wants them", every=5)
+
+    unknown = live.make("rollback", "VERSION=999999")
+    assert unknown.returncode != 0
+    assert "version 999999 is not on the log" in unknown.stderr
+    done = live.make("rollback", "VERSION=2", "REASON=a test")
+    assert "everybody stands on version 2" in done.stdout, done.stderr
+    models = {model.version: model for model in live.events("global_models")}
+    [rolled] = [model for model in models.values() if model.decisions]
+    assert (rolled.champion, rolled.parent_version, rolled.weights) == (2, 2, models[2].weights)
+    assert [(d.version, d.state) for d in rolled.decisions] == [(2, "promoted"), (rolled.version - 1, "rolled_back")]
+    comes(lambda version: version == 2)
+    done = live.make("release")
+    assert "everybody stands on version" in done.stdout, done.stderr
+    comes(lambda version: version > rolled.version)
+    later = [model for model in live.events("global_models") if model.version > rolled.version]
+    assert {(m.promotion, m.champion) for m in later if m.pinned} == {("candidate", 2)}
+
+
+def test_every_version_is_made_again_from_its_members_to_the_byte(live: System):
+    done = live.make("verify")
+    assert done.returncode == 0, done.stdout
+    made = int(done.stdout.split()[0])
+    assert made >= 5
+    assert f"{made} equal to the byte, 0 not" in done.stdout
+
+
+@pytest.mark.parametrize("source", ["local", "stream"])
+def test_a_forecast_is_followed_back_to_its_readings(live: System, source: str):
+    made = [e for e in live.events("predictions", last=2000) if e.source == source and e.model_version >= 3]
+    done = live.make("lineage", f"PREDICTION={made[-1].prediction_id}", "FORMAT=json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"version {made[-1].model_version}" in done.stdout
+    assert "iot_stream/" in done.stdout
 
 
 def test_every_collection_fills(live: System):
