@@ -86,7 +86,7 @@ class Codec:
             options = {"auto.register.schemas": False, **_STRATEGY}
             serializer = AvroSerializer(self._client, json.dumps(TOPICS[topic].schema), conf=options)
             self._serializers[topic] = serializer
-        value = serializer(_plain(event), SerializationContext(topic, MessageField.VALUE))
+        value = serializer(plain(event), SerializationContext(topic, MessageField.VALUE))
         return Record(topic, key_of(event), value, headers_of(event), timestamp_of(event))
 
     def decode(self, topic: str, value: bytes | None, key: bytes | None = None) -> Any:
@@ -136,7 +136,7 @@ def check(event: Event) -> None:
             raise InvalidEventError(f"{name} is {value}")
 
 
-def _plain(event: Any) -> dict[str, Any]:
+def plain(event: Any) -> dict[str, Any]:
     """An event as the dicts and lists that fastavro writes."""
     row: dict[str, Any] = event._asdict()
     for name in _NESTED.keys() & row.keys():

@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, ModelCommand, Prediction, Reading
 
 PARTITIONS = 4
+LARGEST_BYTES = 16 * 2**20
+"""Of a record."""
 FOREVER = {
     # Records carry event time; Kafka's default retention would delete the readings of 2004 within minutes.
     "retention.ms": "-1",
     "retention.bytes": "-1",
     "cleanup.policy": "delete",
+    # A model's event has a contribution of some hundred bytes for each device of a window.
+    "max.message.bytes": str(LARGEST_BYTES),
     # A replay passes years of event time in hours: neither roll segments for it nor refuse moments to come.
     "segment.ms": str(10 * 365 * 24 * 3600 * 1000),
     "message.timestamp.after.max.ms": str(2**63 - 1),

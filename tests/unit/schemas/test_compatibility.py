@@ -12,7 +12,7 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from schemas.codec import _plain
+from schemas.codec import plain
 from schemas.topics import TOPIC_OF, TOPICS
 from tests.unit.schemas.compatibility import breaks
 from tests.unit.schemas.samples import SAMPLES, name_of
@@ -65,7 +65,7 @@ def test_the_newest_published_copy_is_todays_schema(topic):
 @pytest.mark.parametrize("event", SAMPLES, ids=name_of)
 def test_events_of_every_published_version_are_read_today_and_the_other_way_round(event):
     topic = TOPIC_OF[type(event)]
-    today, row = TOPICS[topic].schema, _plain(event)
+    today, row = TOPICS[topic].schema, plain(event)
     expected = carried(row, today, today)
     for path in VERSIONS:
         if topic_of(path) == topic:
@@ -163,7 +163,7 @@ def test_what_the_check_refuses_cannot_be_read_in_fact(mutate, written_today):
     mutate(changed)
     writer, reader = (today, changed) if written_today else (changed, today)
     with pytest.raises(fastavro.read.SchemaResolutionError):
-        carried(_plain(event), writer, reader)
+        carried(plain(event), writer, reader)
 
 
 def added_with_default(schema):
@@ -190,7 +190,7 @@ def test_the_check_lets_a_compatible_change_pass(mutate):
     mutate(schema)
     assert breaks(TOPICS["local_updates"].schema, schema) == []
     event = next(e for e in SAMPLES if TOPIC_OF[type(e)] == "local_updates")
-    row = _plain(event)
+    row = plain(event)
     for writer, reader in (
         (TOPICS["local_updates"].schema, schema),
         (schema, TOPICS["local_updates"].schema),
