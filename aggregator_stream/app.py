@@ -31,6 +31,7 @@ from aggregator_stream.restore import restore
 from aggregator_stream.state import End, Located, Mark, Order, Rules
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
+from schemas.topics import LARGEST_BYTES
 from schemas.wire import WATERMARK, Origin, dead_letter, is_mark
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,7 @@ def _consumer(bootstrap: str, folder: Path, session_s: int) -> faust.App:
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 4,
         producer_acks=-1,
+        producer_max_request_size=LARGEST_BYTES,
         web_enabled=False,
     )
 

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from immutables import Map
+
 from aggregator_stream import membership, server_state
 from aggregator_stream.membership import Chosen
 from aggregator_stream.state import Located, Rules, Windows
@@ -24,24 +26,23 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
     assert state.window is not None
     located = sorted(located, key=lambda item: (item.partition, item.offset))
     updates = [item.update for item in located]
-    chosen = membership.choose(rules, state.version, updates)
+    window_end = (state.window + 1) * rules.window_ms
+    chosen = membership.choose(rules, state.version, window_end, updates)
     remembered, aggregate, reason = aggregated(rules, state, chosen)
-    decided = {update.update_id for update in updates}
-    left = tuple(item for item in state.pending if item.update.update_id not in decided)
     contributions = tuple(_contribution(state, item, chosen, aggregate.shares, reason) for item in located)
     after = state._replace(
         version=state.version + 1,
         weights=aggregate.weights,
         server=remembered,
         window=state.window + 1,
-        pending=left,
+        pending=_without(state.pending, located),
     )
     model = GlobalModel(
         model=rules.model,
         version=after.version,
         parent_version=state.version,
         window_start=state.window * rules.window_ms,
-        window_end=(state.window + 1) * rules.window_ms,
+        window_end=window_end,
         strategy=rules.strategy.name,
         strategy_parameters=dict(rules.strategy.parameters),
         architecture=architecture(rules.config),
@@ -54,7 +55,7 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
         ),
         errors=pooled(update.errors for update in updates if update.update_id not in chosen.refusals),
         promotion="unchanged" if reason else "promoted" if state.pinned is None else "candidate",
-        resume_offsets=resume_offsets(state, left),
+        resume_offsets=resume_offsets(after),
         dataset=updates[-1].dataset if updates else "",
         rules=rules.recorded,
         notes=dict(aggregate.notes),
@@ -121,11 +122,18 @@ def pooled(reports: Iterable[Sequence[HorizonError]]) -> tuple[HorizonError, ...
     )
 
 
-def resume_offsets(state: Windows, left: Sequence[Located]) -> dict[str, int]:
-    """Where a restarted aggregator reads on: behind what is decided, before what is ``left`` or tells the time."""
+def _without(pending: Map[tuple[int, int], Located], decided: Sequence[Located]) -> Map[tuple[int, int], Located]:
+    left = pending.mutate()
+    for item in decided:
+        left.pop((item.partition, item.offset), None)
+    return left.finish()
+
+
+def resume_offsets(state: Windows) -> dict[str, int]:
+    """Where a restarted aggregator reads on: behind what is decided, before what is not or tells the time."""
     offsets = dict(state.positions) | {partition: clock.offset for partition, clock in state.clocks.items()}
-    for item in left:
-        offsets[item.partition] = min(offsets[item.partition], item.offset)
+    for partition, offset in state.pending:
+        offsets[partition] = min(offsets[partition], offset)
     return {str(partition): offset for partition, offset in sorted(offsets.items())}
 
 

@@ -1,7 +1,6 @@
 """The log read from its beginning, and every global model on it verified."""
 
 from collections.abc import Iterator
-from types import MappingProxyType
 
 from aggregator_stream import history
 from aggregator_stream.state import Rules
@@ -25,7 +24,7 @@ def run(bootstrap: str, registry: str) -> Iterator[tuple[GlobalModel, list[str]]
     read = (placed.model for placed in history.read(bootstrap, codec, partitions))
     models = sorted(_first_wins(read), key=lambda model: model.version)
     source = _updates(bootstrap, codec, partitions)
-    chain = Chain(MappingProxyType({}), MappingProxyType({}))
+    chain = Chain()
     waiting: dict[tuple[int, int], LocalUpdate] = {}
     for model in models:
         wanted = {(c.partition, c.offset) for c in model.contributions}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from immutables import Map
 
 from aggregator_stream import server_state
 from aggregator_stream.state import Rules, Windows
@@ -35,7 +36,7 @@ def restore(rules: Rules, models: Iterable[GlobalModel]) -> Windows:
     if newest is None:
         return beginning(rules)
     return standing_on(rules, newest)._replace(
-        sequences=sequences,
+        sequences=Map(sequences),
         positions={int(partition): offset for partition, offset in newest.resume_offsets.items()},
         obeyed=frozenset(obeyed),
         command_positions={int(partition): offset for partition, offset in newest.command_offsets.items()},

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+from immutables import Map
 from numpy.typing import NDArray
 
 from forecaster.config import Config
@@ -103,8 +104,9 @@ class Windows(NamedTuple):
         weights: what it knows, float32 [n].
         server: the strategy's own state.
         window: index of the window that closes next, counted since 1970; ``None`` before the first update.
-        newest: newest event time of an update, ms; no watermark leads beyond it.
-        pending: updates that no window has decided, in the order in which they were read.
+        newest: newest event time of an update, ms, as far as it is believed; no watermark leads beyond it.
+        ahead: the device that says it is a day later than that, if there is one, and how late it says it is, ms.
+        pending: updates that no window has decided, by partition and offset.
         sequences: newest sequence seen of each device; what is not newer is a repetition.
         clocks: of the partitions, once anything of them has been seen.
         positions: next offset to read in each partition.
@@ -119,8 +121,10 @@ class Windows(NamedTuple):
     server: State
     window: int | None = None
     newest: int = 0
-    pending: tuple[Located, ...] = ()
-    sequences: Mapping[str, int] = MappingProxyType({})
+    ahead: tuple[str, int] | None = None
+    # These grow with the fleet: a plain copy at each update would cost more than all the rest.
+    pending: Map[tuple[int, int], Located] = Map()
+    sequences: Map[str, int] = Map()
     clocks: Mapping[int, Clock] = MappingProxyType({})
     positions: Mapping[int, int] = MappingProxyType({})
     ended: frozenset[int] = frozenset()

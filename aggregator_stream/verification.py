@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from immutables import Map
+
 from aggregator_stream.closing import close
 from aggregator_stream.restore import beginning, standing_on
 from aggregator_stream.state import Located, Rules
@@ -21,8 +23,8 @@ class Chain(NamedTuple):
         counted: update_id to the version whose window decided it.
     """
 
-    models: Mapping[int, GlobalModel]
-    counted: Mapping[str, int]
+    models: Map[int, GlobalModel] = Map()
+    counted: Map[str, int] = Map()
 
 
 def rules_of(config: Config, model: GlobalModel) -> Rules:
@@ -53,9 +55,8 @@ def verify(
     wrong += [f"{c.update_id} is not at {c.partition}/{c.offset}" for c in model.contributions if _lost(c, updates)]
     if not wrong:
         wrong = _differs(config, chain, model, updates)
-    models = {**chain.models, model.version: model}
-    counted = {**chain.counted, **{c.update_id: model.version for c in model.contributions}}
-    return Chain(models, counted), wrong
+    counted = chain.counted.update({c.update_id: model.version for c in model.contributions})
+    return Chain(chain.models.set(model.version, model), counted), wrong
 
 
 def _out_of_line(chain: Chain, model: GlobalModel) -> list[str]:
@@ -91,7 +92,7 @@ def _differs(
     state = standing_on(rules, parent) if parent else beginning(rules)
     members = located(model.contributions, updates)
     window = model.window_start // rules.window_ms
-    _, again = close(rules, state._replace(version=model.version - 1, window=window, pending=tuple(members)), members)
+    _, again = close(rules, state._replace(version=model.version - 1, window=window), members)
     # Where to read on depends on how far each partition had been read.
     compared = [name for name in GlobalModel._fields if name not in ("resume_offsets", "command_offsets")]
     return [f"{name} is not what its members give" for name in compared if getattr(again, name) != getattr(model, name)]

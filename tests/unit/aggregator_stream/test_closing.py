@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from immutables import Map
 
 from aggregator_stream.closing import close, pooled
 from aggregator_stream.membership import refusal
@@ -30,6 +31,7 @@ def spoiled(value):
         ({"architecture": "tanh-1-1"}, "architecture tanh-1-1 is not"),
         ({"base_version": 4}, "base version 4 is unknown: the newest is 3"),
         ({"example_count": 0}, "learned from nothing"),
+        ({"event_time": START + WINDOW + 86_400_001}, "its clock is ahead of all others: 2004-03-05T00:30:00Z"),
         ({"weights": b"not safetensors"}, ""),
         ({"weights": spoiled(np.nan)}, "holds NaN or infinity"),
         ({"weights": spoiled(np.inf)}, "holds NaN or infinity"),
@@ -37,7 +39,7 @@ def spoiled(value):
 )
 def test_an_update_that_cannot_be_averaged_is_rejected_with_the_reason(changes, reason):
     bad, good = update("mote-01", 1, 10, **changes), update("mote-02", 1, 10)
-    said = refusal(RULES, STATE.version, bad)
+    said = refusal(RULES, STATE.version, START + WINDOW, bad)
     assert reason in said
     after, model = close(RULES, STATE, located(bad, good))
     rejected, accepted = model.contributions
@@ -77,9 +79,11 @@ def test_contributions_say_where_they_lie_and_how_stale_they_are():
 
 def test_what_is_not_in_the_window_stays_pending_and_is_read_again():
     inside, outside = located(update("mote-01", 1, 10), update("mote-02", 1, 40))
-    state = STATE._replace(pending=(inside, outside), positions={0: 11, 1: 25})
+    state = STATE._replace(
+        pending=Map({(item.partition, item.offset): item for item in (inside, outside)}), positions={0: 11, 1: 25}
+    )
     after, model = close(RULES, state, [inside])
-    assert after.pending == (outside,)
+    assert list(after.pending.values()) == [outside]
     assert model.resume_offsets == {"0": 11, "1": 11}
     assert after.window == STATE.window + 1
 

@@ -1,7 +1,5 @@
 """Every model can be made again from its event; whatever is changed in one shows."""
 
-from types import MappingProxyType
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +12,6 @@ from tests.unit.aggregator_stream.fleet import RULES, fold, merged, update, writ
 from tests.unit.aggregator_stream.test_windows import fleets, logged
 from tests.unit.forecaster.series import TINY
 
-NOTHING = Chain(MappingProxyType({}), MappingProxyType({}))
 ROWS = [(f"mote-{d:02}", n, 30 * n - d, 6) for n in range(1, 9) for d in range(1, 6)]
 
 
@@ -26,7 +23,7 @@ def made(rows=ROWS, rules=RULES):
 
 
 def checked(models, places):
-    chain, found = NOTHING, {}
+    chain, found = Chain(), {}
     for model in models:
         chain, wrong = verify(TINY, chain, model, places)
         found |= {model.version: wrong} if wrong else {}
