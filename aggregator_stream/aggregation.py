@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aggregator_stream.catalogue import Placed
+from aggregator_stream.commands import CommandError, passed
 from aggregator_stream.http.board import Board
 from aggregator_stream.state import End, Located, Mark, Order, Rules, Windows
 from aggregator_stream.windows import step
@@ -33,11 +34,16 @@ class Aggregation:
         """Fold the next record.
 
         Raises:
-            CommandError: a command that cannot be obeyed; nothing has changed.
+            CommandError: a command that cannot be obeyed; it is behind us all the same.
         """
         async with self._one_at_a_time:
             begun = time.monotonic()
-            state, models = step(self.rules, self.state, record)
+            try:
+                state, models = step(self.rules, self.state, record)
+            except CommandError:
+                assert isinstance(record, Order)
+                self.state = passed(self.state, record)
+                raise
             seconds = time.monotonic() - begun
             if models:
                 self._passing("closed")

@@ -23,10 +23,9 @@ def obey(rules: Rules, state: Windows, order: Order) -> tuple[Windows, list[Glob
     """Take the next command; a repeated one, or one for another model, does nothing.
 
     Raises:
-        CommandError: no such action, or no such version to stand on.
+        CommandError: no such action, or no such version to stand on; the state goes on as ``passed``.
     """
-    command = order.command
-    after = state._replace(command_positions={**state.command_positions, order.partition: order.offset + 1})
+    command, after = order.command, passed(state, order)
     if command.model != rules.model or command.command_id in state.obeyed:
         return after, []
     refusal = _refusal(state, order)
@@ -41,6 +40,11 @@ def obey(rules: Rules, state: Windows, order: Order) -> tuple[Windows, list[Glob
         assert order.target is not None
         after = after._replace(weights=weights.flat_from_bytes(rules.config, order.target.weights))
     return after, [_event(rules, state, after, command)]
+
+
+def passed(state: Windows, order: Order) -> Windows:
+    """The state with the command behind it, whatever came of it: what was refused is not obeyed after a restart."""
+    return state._replace(command_positions={**state.command_positions, order.partition: order.offset + 1})
 
 
 def _refusal(state: Windows, order: Order) -> str | None:
@@ -73,7 +77,7 @@ def _event(rules: Rules, before: Windows, after: Windows, command: ModelCommand)
         example_count=0,
         errors=(),
         promotion="unchanged",
-        resume_offsets=resume_offsets(after, after.pending),
+        resume_offsets=resume_offsets(after),
         dataset="",
         rules=rules.recorded,
         server_state=server_state.to_bytes(after.server),

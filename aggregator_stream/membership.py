@@ -11,6 +11,10 @@ from forecaster.knowledge import architecture
 from forecaster.strategies import Member
 from forecaster.weights import WeightsError
 from schemas.events import LocalUpdate
+from schemas.wire import iso
+
+DAY_MS = 86_400_000
+"""By which one device alone may move the time, ms: a clock that is off by years takes no other device along."""
 
 
 class Chosen(NamedTuple):
@@ -27,13 +31,13 @@ class Chosen(NamedTuple):
     examples: Mapping[str, int]
 
 
-def choose(rules: Rules, version: int, updates: Sequence[LocalUpdate]) -> Chosen:
-    """Sort out a window's ``updates``; ``version`` is the newest model's when it closes."""
+def choose(rules: Rules, version: int, window_end: int, updates: Sequence[LocalUpdate]) -> Chosen:
+    """Sort out a window's ``updates``; ``version`` is the newest model's when it closes, its end in ms."""
     refusals: dict[str, str] = {}
     newest: dict[str, LocalUpdate] = {}
     examples: defaultdict[str, int] = defaultdict(int)
     for update in sorted(updates, key=lambda update: update.sequence):
-        if reason := refusal(rules, version, update):
+        if reason := refusal(rules, version, window_end, update):
             refusals[update.update_id] = reason
         else:
             newest[update.device_id] = update
@@ -41,8 +45,10 @@ def choose(rules: Rules, version: int, updates: Sequence[LocalUpdate]) -> Chosen
     return Chosen(refusals, newest, examples)
 
 
-def refusal(rules: Rules, version: int, update: LocalUpdate) -> str | None:
+def refusal(rules: Rules, version: int, window_end: int, update: LocalUpdate) -> str | None:
     """Why an update cannot be used; ``None`` where it can."""
+    if update.event_time > window_end + DAY_MS:
+        return f"its clock is ahead of all others: {iso(update.event_time)}"
     if update.architecture != architecture(rules.config):
         return f"architecture {update.architecture} is not {architecture(rules.config)}"
     if update.base_version > version:

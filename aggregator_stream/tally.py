@@ -21,8 +21,9 @@ _CLASSES = {
         "not_finite": r".* holds NaN or infinity$",
         "weights": r"not safetensors|arrays |\S+ is \w+\(.*\), not float32",
         "few_contributors": r"too few contributors|no contributors$",
+        "clock": r"its clock is ahead ",
         "norm": r"moved ",
-        "outlier": r"score |.*rejected all contributions$",
+        "outlier": r"score |.*rejected all contributors$",
     }.items()
 }
 """What a reason begins with, by the word for it in metrics: reasons hold numbers, of which there is no end."""

@@ -118,6 +118,7 @@ def test_updates_are_counted_by_outcome_and_class_of_reason_once():
         ("base version 12 is unknown: the newest is 3", "base_version"),
         ("stale by 17 versions, more than 16", "stale"),
         ("learned from nothing", "no_examples"),
+        ("its clock is ahead of all others: 2054-03-04T00:30:00Z", "clock"),
         ("network/dense/kernel holds NaN or infinity", "not_finite"),
         ("not safetensors: header too large", "weights"),
         ("network/bias is float64(3,), not float32(5,)", "weights"),

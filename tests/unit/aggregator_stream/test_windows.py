@@ -133,7 +133,7 @@ def test_a_window_includes_its_end_and_closes_ten_minutes_behind_it():
     state, [model] = fold(state, log[0][2:], one)
     assert (model.window_start, model.window_end) == (START, START + WINDOW)
     assert [c.update_id for c in model.contributions] == ["mote-01/1"]
-    assert [located.update.update_id for located in state.pending] == ["mote-01/2", "mote-01/3"]
+    assert {located.update.update_id for located in state.pending.values()} == {"mote-01/2", "mote-01/3"}
     assert model.resume_offsets == {"0": 1}
 
 
@@ -272,3 +272,53 @@ def test_a_partition_that_is_marked_goes_by_its_marks_from_then_on():
     one = RULES._replace(partitions=1)
     state, _ = fold(beginning(one), [*rows, Mark(0, 1, START + 20 * MINUTE)], one)
     assert state.clocks[0].watermark == START + 20 * MINUTE
+
+
+DAY = 24 * 60
+YEARS = 50 * 365 * DAY
+
+
+def ends(models):
+    return [(model.window_end - START) // MINUTE for model in models]
+
+
+@pytest.mark.parametrize("place", range(1, 6))
+def test_one_device_whose_clock_is_off_by_years_takes_nobody_along(place):
+    """Unless it is the first of all, which is believed until another one is heard."""
+    rows = [(update(device, n, 30 * n), 0) for n in range(1, 5) for device in ("mote-01", "mote-02")]
+    lies = [(update("mote-03", n, YEARS + 30 * n), 0) for n in (1, 2)]
+    one = RULES._replace(partitions=1)
+    records = [
+        record._replace(offset=n)
+        for n, record in enumerate(unmarked([*rows[:place], lies[0], rows[place], lies[1], *rows[place + 1 :]], 1)[0])
+    ]
+    state, models = fold(beginning(one), records, one)
+    assert ends(models) == [30, 60, 90]
+    lied = [c for model in models for c in model.contributions if c.device_id == "mote-03"]
+    assert {(c.outcome, c.reason.split(":")[0]) for c in lied} == {("rejected", "its clock is ahead of all others")}
+    assert all({"mote-01", "mote-02"} <= {c.device_id for c in model.contributions} for model in models)
+    restored = restore(one, models)
+    left = [record for record in records if record.offset >= restored.positions[0]]
+    assert fold(restored, left, one)[1] == []
+    decided = [c.update_id for model in models for c in model.contributions]
+    assert len(decided) + len(state.pending) == len(records) == len(set(decided)) + len(state.pending)
+
+
+def test_after_a_long_silence_two_devices_say_how_late_it_is():
+    one = RULES._replace(partitions=1)
+    rows = [(update("mote-01", 1, 30), 0), (update("mote-01", 2, 60), 0)]
+    rows += [(update("mote-01", 3, 3 * DAY), 0), (update("mote-01", 4, 3 * DAY + 30), 0)]
+    first = unmarked(rows, 1)[0]
+    state, models = fold(beginning(one), first, one)
+    assert ends(models) == [30], "mote-01 alone says that three days have passed"
+    second = Located(update("mote-02", 1, 3 * DAY + 30), 0, len(first))
+    state, models = fold(state, [second], one)
+    assert ends(models)[-1] == 3 * DAY
+    assert len(models) == 3 * DAY // 30 - 1
+
+
+def test_a_device_alone_moves_time_by_less_than_a_day_at_once():
+    one = RULES._replace(partitions=1)
+    rows = [(update("mote-01", n + 1, 30 + n * (DAY - 1)), 0) for n in range(4)]
+    _, models = fold(beginning(one), unmarked(rows, 1)[0], one)
+    assert ends(models)[-1] == (30 + 3 * (DAY - 1) - 10) // 30 * 30
