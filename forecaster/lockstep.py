@@ -4,6 +4,7 @@ The same learner and the same rules as on Flink and in the aggregator, on a grid
 on, and what the engines are held against.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import adoption, knowledge, online
+from forecaster import adoption, knowledge, online, vectors
 from forecaster.bins import Summary
 from forecaster.config import Config
 from forecaster.knowledge import Knowledge
 from forecaster.online import Learner, Outputs
+from forecaster.vectors import Vectors
 
 
 class Grid(NamedTuple):
@@ -48,26 +50,42 @@ class Rounds(NamedTuple):
         window_bins: bins in an aggregation window.
         lateness_bins: for which a window waits for its updates, no longer than a window.
         federated: whether models are adopted; otherwise every device learns alone from the common start.
+        staleness_exponent: an update that is s versions behind counts (1 + s) to the minus this, beside the freshest.
+        staleness_bound: versions behind the newest from which an update does not count.
     """
 
     window_bins: int = 6
     lateness_bins: int = 2
     federated: bool = True
+    staleness_exponent: float = 0.5
+    staleness_bound: int = 48
+
+
+Server = Callable[[Any, Any, Any, Any], Any]
+"""What makes a window's model where it is not the mean: of a case, int32 [], the last model, float32 [n], what each
+device sent, float32 [devices, n], and the labels behind it, int32 [devices], 0 for those that sent nothing, it makes
+float32 [n]. Called outside XLA with its arrays; the numbers are those of ``vectors.joined``."""
 
 
 class Update(NamedTuple):
-    """What a device tells the fleet: its knowledge, the labels behind it (0: nothing to tell), the bin it ends with."""
+    """What a device tells the fleet: its knowledge, the labels behind it (0: nothing to tell), the version it stands on
+    and the bin it ends with.
+    """
 
     knowledge: Knowledge
     examples: jax.Array
+    version: jax.Array
     number: jax.Array
 
 
 class Window(NamedTuple):
-    """An open window: each device's newest knowledge in it, and the labels behind all that the device told in it."""
+    """An open window: each device's newest knowledge in it, the labels behind all that the device told in it, and the
+    version that the newest stands on.
+    """
 
     knowledge: Knowledge
     examples: jax.Array
+    versions: jax.Array
 
 
 class Fleet(NamedTuple):
@@ -97,16 +115,28 @@ class Fleet(NamedTuple):
     version: jax.Array
 
 
-def run(config: Config, rounds: Rounds, grid: Grid) -> tuple[Fleet, Outputs]:
-    """Stream the grid through its fleet; outputs have bins and devices as first axes and are NaN where absent."""
+def run(
+    config: Config, rounds: Rounds, grid: Grid, server: Server | None = None, case: int = 0
+) -> tuple[Fleet, Outputs]:
+    """Stream the grid through its fleet; outputs have bins and devices as first axes and are NaN where absent.
+
+    Windows are averaged, or made by ``server``, which is told the ``case``.
+    """
     heard = grid.present if grid.heard is None else grid.heard
     summary, present, heard = jax.tree.map(jnp.asarray, (grid.summary, grid.present, heard))
-    return _run(config, rounds, jnp.int32(grid.first), summary, present, heard)
+    return _run(config, rounds, server, jnp.int32(case), jnp.int32(grid.first), summary, present, heard)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def _run(
-    config: Config, rounds: Rounds, first: jax.Array, summary: Summary, present: jax.Array, heard: jax.Array
+    config: Config,
+    rounds: Rounds,
+    server: Server | None,
+    case: jax.Array,
+    first: jax.Array,
+    summary: Summary,
+    present: jax.Array,
+    heard: jax.Array,
 ) -> tuple[Fleet, Outputs]:
     def step(fleet: Fleet, row: tuple[Any, ...]) -> tuple[Fleet, Outputs]:
         number, seen, here, reports = row
@@ -119,7 +149,7 @@ def _run(
         fleet = fleet._replace(learners=_where(here, learners, fleet.learners), labels=fleet.labels + outputs.examples)
         fleet = _updated(config, fleet, number, here)
         ends = (number + 1 - rounds.lateness_bins) % rounds.window_bins == 0
-        return jax.lax.cond(ends, _closed, lambda open_: open_, fleet), outputs
+        return jax.lax.cond(ends, partial(_closed, rounds, server, case), lambda open_: open_, fleet), outputs
 
     numbers = first + jnp.arange(present.shape[0], dtype=jnp.int32)
     return jax.lax.scan(step, _beginning(config, rounds, present.shape[1]), (numbers, summary, present, heard))
@@ -135,14 +165,14 @@ def _beginning(config: Config, rounds: Rounds, devices: int) -> Fleet:
         return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), tree)
 
     start, zeros = knowledge.initial(config), jnp.zeros(devices, jnp.int32)
-    nothing = Window(copies(devices, start), zeros)
+    nothing = Window(copies(devices, start), zeros, zeros)
     return Fleet(
         learners=copies(devices, online.init(config)),
         joined=jnp.zeros(devices, bool),
         versions=zeros,
         slots=zeros,
         labels=zeros,
-        unsent=Update(copies(devices, start), zeros, zeros),
+        unsent=Update(copies(devices, start), zeros, zeros, zeros),
         first=nothing,
         second=nothing,
         models=copies(_delay(config, rounds) + 1, start),
@@ -163,6 +193,7 @@ def _delivered(rounds: Rounds, fleet: Fleet, number: jax.Array, reports: jax.Arr
         return Window(
             _where(enters, fleet.unsent.knowledge, window.knowledge),
             window.examples + jnp.where(enters, fleet.unsent.examples, 0),
+            jnp.where(enters, fleet.unsent.version, window.versions),
         )
 
     return fleet._replace(
@@ -200,27 +231,56 @@ def _updated(config: Config, fleet: Fleet, number: jax.Array, here: jax.Array) -
         labels=jnp.where(sends, 0, fleet.labels),
         unsent=_where(
             sends,
-            Update(jax.vmap(online.known)(fleet.learners), fleet.labels, jnp.broadcast_to(number, sends.shape)),
+            Update(
+                jax.vmap(online.known)(fleet.learners),
+                fleet.labels,
+                fleet.versions,
+                jnp.broadcast_to(number, sends.shape),
+            ),
             fleet.unsent,
         ),
     )
 
 
-def _closed(fleet: Fleet) -> Fleet:
-    """The fleet after a window: the example-weighted mean of its updates; without one, the last model again."""
-    window = fleet.first
+def _closed(rounds: Rounds, server: Server | None, case: jax.Array, fleet: Fleet) -> Fleet:
+    """The fleet after a window; without an update in it, the last model again."""
+    window = _countable(rounds, fleet)
     total = window.examples.sum()
-    shares = window.examples / jnp.maximum(total, 1)
+    newest = jax.tree.map(lambda models: models[-1], fleet.models)
+    made = _mean(rounds, fleet.version, window) if server is None else _served(server, case, newest, window)
     models = jax.tree.map(
-        lambda sent, old: jnp.concatenate(
-            [old[1:], jnp.where(total > 0, jnp.tensordot(shares, sent, 1), old[-1])[None]]
-        ),
-        window.knowledge,
+        lambda old, new, last: jnp.concatenate([old[1:], jnp.where(total > 0, new, last)[None]]),
         fleet.models,
+        made,
+        newest,
     )
     begun = (fleet.version > 0) | (total > 0)
     empty = fleet.second._replace(examples=jnp.zeros_like(fleet.second.examples))
     return fleet._replace(models=models, first=fleet.second, second=empty, version=fleet.version + begun)
+
+
+def _countable(rounds: Rounds, fleet: Fleet) -> Window:
+    """The window that closes, without what is too stale."""
+    stale = fleet.version - fleet.first.versions > rounds.staleness_bound
+    return fleet.first._replace(examples=jnp.where(stale, 0, fleet.first.examples))
+
+
+def _mean(rounds: Rounds, newest: jax.Array, window: Window) -> Knowledge:
+    """The mean of the window's updates by examples, less where they are stale beside the freshest."""
+    behind = 1.0 + newest - window.versions
+    freshest = jnp.where(window.examples > 0, behind, jnp.inf).min()
+    weights = window.examples * (behind / freshest) ** -rounds.staleness_exponent
+    shares = weights / jnp.maximum(weights.sum(), 1)
+    mean: Knowledge = jax.tree.map(lambda sent: jnp.tensordot(shares, sent, 1), window.knowledge)
+    return mean
+
+
+def _served(server: Server, case: jax.Array, newest: Knowledge, window: Window) -> Knowledge:
+    last = vectors.joined(newest).floats
+    sent = jax.vmap(lambda known: vectors.joined(known).floats)(window.knowledge)
+    made = jax.pure_callback(server, jax.ShapeDtypeStruct(last.shape, last.dtype), case, last, sent, window.examples)
+    known: Knowledge = vectors.parted(newest, Vectors(made, jnp.zeros(0, jnp.int32)))
+    return known
 
 
 def _where(condition: jax.Array, new: Any, old: Any) -> Any:

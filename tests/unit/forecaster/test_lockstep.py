@@ -65,14 +65,33 @@ def test_the_loop_is_the_stages_one_after_the_other(seed):
     compared = 0
     for (t, d, horizon_ms), event in forecasts.items():
         h = CONFIG.horizons_ms.index(horizon_ms)
-        # One sums a window in float32, the other exactly; training makes more of it, bin after bin.
-        np.testing.assert_allclose(found[t, d, h], event["forecast"], rtol=5e-4, atol=5e-4)
+        np.testing.assert_allclose(found[t, d, h], event["forecast"], rtol=1e-5, atol=1e-5)
         compared += np.isfinite(event["forecast"]).sum()
     for d in range(DEVICES):
         found[np.flatnonzero(data.present[:, d])[-1], d] = np.nan  # no later reading closes the last bin
     assert np.isfinite(found).sum() == compared > 1000
     assert {int(event["model_version"]) for event in forecasts.values()} >= set(range(8))
     assert int(fleet.version) >= len(models) >= 8
+
+
+def test_a_server_makes_the_models_in_the_means_place():
+    """One that averages, as the mean does; and what it is given: who sent, the case, and what it made before."""
+    data, calls = grid(), []
+
+    def average(case, last, sent, examples):
+        case, last, sent, examples = map(np.asarray, (case, last, sent, examples))
+        calls.append((int(case), last.copy(), (examples > 0).sum()))
+        return np.average(sent, 0, examples).astype(np.float32) if examples.any() else last
+
+    _, plain = lockstep.run(CONFIG, Rounds(staleness_exponent=0.0), data)
+    _, served = lockstep.run(CONFIG, Rounds(), data, average, 7)
+    found, wanted = (np.asarray(outputs.forecasts.combined) for outputs in (served, plain))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+    assert len(calls) == BINS // 6
+    assert {case for case, _, _ in calls} == {7}
+    assert max(count for _, _, count in calls) == DEVICES
+    _, stuck = lockstep.run(CONFIG, Rounds(), data, lambda case, last, sent, examples: np.zeros_like(last), 0)
+    assert np.nanmax(np.abs(np.asarray(stuck.forecasts.network) - np.asarray(plain.forecasts.network))) > 0.01
 
 
 def test_a_device_that_is_absent_says_nothing_and_stays_as_it_is():
