@@ -19,7 +19,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch replay quality bench bench-aggregation test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch replay quality bench bench-aggregation byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench: install $(BUILD)/env/core/.bench ## How fast training is, beside its base
 
 bench-aggregation: install $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed ## A window of 10,000 devices, strategy by strategy, beside Flower's (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation --format $(FORMAT)
+
+byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
+	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)

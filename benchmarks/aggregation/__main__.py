@@ -8,7 +8,7 @@ import click
 import numpy as np
 import psutil
 
-from benchmarks.aggregation import fleet, flower, ours
+from benchmarks.aggregation import fleet, flower, fold, ours
 from forecaster.config import Config
 
 BAR_S = 2.0
@@ -44,9 +44,10 @@ def strategies(devices: int) -> dict[str, dict[str, float]]:
 def main(devices: int, format_: str) -> None:
     """Every strategy on the same window, and Flower's where it has that one."""
     rows = [row(name, given, devices) for name, given in strategies(devices).items()]
-    numbers = fleet.parent(Config()).size
+    numbers, whole = fleet.parent(Config()).size, fold.run(devices)
     if format_ == "json":
-        click.echo(json.dumps({"devices": devices, "numbers": numbers, "strategies": rows}, indent=1))
+        said = {"devices": devices, "numbers": numbers, "strategies": rows, "fold": whole._asdict()}
+        click.echo(json.dumps(said, indent=1))
         return
     click.echo(f"{devices:,} devices, {numbers:,} numbers each; {psutil.cpu_count()} cores, {platform.machine()}")
     click.echo(
@@ -58,6 +59,10 @@ def main(devices: int, format_: str) -> None:
         late = "" if each["seconds"] < BAR_S else f"   over {BAR_S:.0f} s"
         own = f"{each['name']:<18}{each['seconds']:>8.2f}{each['decoding_s']:>10.2f}{each['mib']:>6,.0f}"
         click.echo(own + beside(each["flower"], devices) + late)
+    click.echo(
+        f"the aggregator's fold with fedavg: {whole.taking_s:.2f} s to take the updates, {whole.closing_s:.2f} s to"
+        f" close the window, an event of {whole.event_bytes / ours.MIB:.2f} MiB"
+    )
 
 
 def beside(theirs: dict[str, float] | None, devices: int) -> str:
