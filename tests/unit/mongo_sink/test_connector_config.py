@@ -25,6 +25,7 @@ def test_the_projects_connectors_write_every_topic_where_the_architecture_says()
         "iot_stream": "sensor_readings",
         "local_updates": "local_models",
         "global_models": "global_model",
+        "model_commands": "model_commands",
         "predictions": "predictions",
         "dead_letters": "dead_letters",
     }
