@@ -28,7 +28,7 @@ def obey(rules: Rules, state: Windows, order: Order) -> tuple[Windows, list[Glob
     command, after = order.command, passed(state, order)
     if command.model != rules.model or command.command_id in state.obeyed:
         return after, []
-    refusal = _refusal(state, order)
+    refusal = _refusal(rules, state, order)
     if refusal:
         raise CommandError(f"{command.command_id}: {refusal}")
     after = after._replace(
@@ -47,16 +47,20 @@ def passed(state: Windows, order: Order) -> Windows:
     return state._replace(command_positions={**state.command_positions, order.partition: order.offset + 1})
 
 
-def _refusal(state: Windows, order: Order) -> str | None:
-    command = order.command
+def _refusal(rules: Rules, state: Windows, order: Order) -> str | None:
+    command, target = order.command, order.target
     if command.action not in (ROLLBACK, RELEASE):
         return f"action {command.action!r} is none of {ROLLBACK}, {RELEASE}"
     if state.window is None:
         return "there is no version yet"
     if command.action == RELEASE and state.pinned is None:
         return "nothing is pinned"
-    if command.action == ROLLBACK and order.target is None:
+    if command.action == RELEASE:
+        return None
+    if target is None:
         return f"version {command.version} is not on the log: the newest is {state.version}"
+    if target.architecture != architecture(rules.config):
+        return f"version {command.version} is of architecture {target.architecture}, not {architecture(rules.config)}"
     return None
 
 

@@ -85,6 +85,13 @@ def test_a_command_that_cannot_be_obeyed_says_why(action, version, said):
         step(ONE, state, order(0, action, version, models))
 
 
+def test_a_version_of_another_architecture_is_not_gone_back_to():
+    state, models = half_way()
+    other = order(0, "rollback", 2, [models[1]._replace(architecture="tanh-1-1")])
+    with pytest.raises(CommandError, match="version 2 is of architecture tanh-1-1, not tanh"):
+        step(ONE, state, other)
+
+
 def test_before_the_first_version_there_is_nothing_to_go_back_to():
     with pytest.raises(CommandError, match="no version yet"):
         step(ONE, beginning(ONE), order(0, "rollback", 0, []))
