@@ -12,7 +12,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
-from schemas.events import Contribution, Decision, Event, HorizonError, Measurements, Reading
+from schemas.events import Contribution, Decision, Event, HorizonError, LocalUpdate, Measurements, Reading
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.wire import Record, headers_of, key_of, timestamp_of
 
@@ -121,11 +121,15 @@ class Codec:
 
 
 def check(event: Event) -> None:
-    """Hold a reading against what its schema cannot say: finite measurements, a possible moment.
+    """Hold an event against what its schema cannot say.
+
+    A reading has finite measurements and a possible moment; an update's id is what tells it from others.
 
     Raises:
         InvalidEventError: naming the field and its value.
     """
+    if isinstance(event, LocalUpdate) and event.update_id != f"{event.device_id}/{event.sequence}":
+        raise InvalidEventError(f"update_id {event.update_id} is not {event.device_id}/{event.sequence}")
     if not isinstance(event, Reading):
         return
     if not EARLIEST <= event.event_time < LATEST:

@@ -121,6 +121,13 @@ def test_a_measurement_that_is_no_number_is_refused_by_name(codec, sensor, value
         codec.decode("iot_stream", record.value)
 
 
+@pytest.mark.parametrize("id_", ["mote-07/4", "mote-7/3", "nonsense", ""])
+def test_an_update_under_another_id_than_its_devices_is_refused(codec, id_):
+    record = codec.encode(FULL[1]._replace(update_id=id_))
+    with pytest.raises(InvalidEventError, match="is not mote-07/3"):
+        codec.decode("local_updates", record.value, record.key)
+
+
 @pytest.mark.parametrize("moment", [0, -1, EARLIEST - 1, LATEST, 16_725_225_600_000])
 def test_a_reading_from_an_impossible_moment_is_refused(codec, moment):
     with pytest.raises(InvalidEventError, match=r"outside 1990\.\.2099"):
