@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flink_training.forecasts import Forecasts, columns
-from flink_training.tally import Tally, scored
+from flink_training.tally import Tally, evaluations, scored
 from forecaster import adoption, binning, course, weights
 from forecaster.binning import Closed, Columns, Refused
 from forecaster.bins import OpenBin
 from forecaster.config import Config
 from forecaster.course import Bins
-from forecaster.knowledge import Knowledge, architecture
+from forecaster.knowledge import architecture, initial
+from forecaster.trials import NONE, Panel
 from forecaster.vectors import Vectors
-from schemas.events import LocalUpdate
+from schemas.events import GlobalModel, LocalUpdate
 
 
 class FleetModel(NamedTuple):
@@ -26,13 +27,23 @@ class FleetModel(NamedTuple):
 
     Attributes:
         window_end: ms.
-        knowledge: what it knows.
-        champion: the version that a device stands on which follows this one; ``None``: itself.
+        numbers: what it knows (``course.numbers``).
+        panel: the versions that a device stands on and judges which follows this one; ``None``: stands on itself.
     """
 
     window_end: int
-    knowledge: Knowledge
-    champion: int | None = None
+    numbers: NDArray[np.float32]
+    panel: Panel | None = None
+
+    @classmethod
+    def of(cls, config: Config, event: GlobalModel) -> "FleetModel":
+        """That of an event.
+
+        Raises:
+            WeightsError: its weights are not those of a model of this configuration.
+        """
+        panel = Panel(event.stands_on, max(event.candidates, default=NONE), event.fallback)
+        return cls(event.window_end, course.numbers(weights.from_bytes(config, event.weights)), panel)
 
 
 class Training(NamedTuple):
@@ -105,36 +116,35 @@ def step(
     window_ends = {version: model.window_end for version, model in models.items()}
     ends = (closed.numbers + 1) * config.bin_ms
     followed = adoption.due(config, window_ends, training.followed if training else 0, ends)
-    versions = _champions(training, followed, models)
     begin = 0
-    while begin < len(versions):
+    while begin < len(followed):
         if training is None:
-            fleet = models[int(versions[0])].knowledge if versions[0] else None
-            training = _beginning(config, int(closed.numbers[0]), fleet, int(versions[0]), int(followed[0]))
-        end = begin + course.room(config, training.version, closed.numbers[begin:], versions[begin:])
+            training = _beginning(config, int(closed.numbers[0]), int(followed[0]), models)
+        end = begin + course.room(config, training.followed, closed.numbers[begin:], followed[begin:])
         part = closed.part(begin, end)
-        training, updates, made = _learned(config, training, part, versions[begin:end], readings, models)
-        training = training._replace(followed=int(followed[end - 1]))
+        training, updates, made = _learned(config, training, part, followed[begin:end], readings, models)
         outcome.updates.extend(updates)
         outcome.forecasts.append(made)
         begin = end
     return Device(opened, training), outcome
 
 
-def _champions(
-    training: Training | None, followed: NDArray[np.int64], models: Mapping[int, FleetModel]
-) -> NDArray[np.int64]:
-    """The version that the device stands on, at each bin at which it follows one of ``followed``."""
-    stands = {training.followed: training.version} if training else {0: 0}
-    for version in np.unique(followed).tolist():
-        if version not in stands:
-            champion = models[version].champion
-            stands[version] = version if champion is None else champion
-    return np.array([stands[version] for version in followed.tolist()], np.int64)
+def _panel(version: int, models: Mapping[int, FleetModel], standing: int) -> Panel:
+    """What a device stands on and judges that follows ``version``; where that is unknown, it goes on ``standing``."""
+    model = models.get(version)
+    panel = Panel(standing) if model is None else model.panel or Panel(version)
+    return panel if panel.champion in models or not panel.champion else Panel(standing)
 
 
-def _beginning(config: Config, first: int, fleet: Knowledge | None, version: int, followed: int) -> Training:
+def _numbers(config: Config, version: int, models: Mapping[int, FleetModel]) -> NDArray[np.float32] | None:
+    model = models.get(version)
+    return model.numbers if model else None if version else course.numbers(initial(config))
+
+
+def _beginning(config: Config, first: int, followed: int, models: Mapping[int, FleetModel]) -> Training:
     """A device without history takes what is due as it is, before bin number ``first``."""
+    version = _panel(followed, models, 0).champion
+    fleet = models[version].numbers if version else None
     adopted_at = (first + 1) * config.bin_ms if version else None
     slot = first // config.update_bins
     return Training(course.begin(config, fleet), Tally.empty(config), version, followed, adopted_at, 0, slot, -1)
@@ -144,19 +154,28 @@ def _learned(
     config: Config,
     training: Training,
     closed: Closed,
-    versions: NDArray[np.int64],
+    followed: NDArray[np.int64],
     readings: Readings,
     models: Mapping[int, FleetModel],
 ) -> tuple[Training, list[LocalUpdate], Forecasts]:
     """Adopt, score, learn and forecast, bin after bin."""
-    changes = np.flatnonzero(np.diff(versions, prepend=training.version))
-    taken = Bins(closed.numbers, closed.summaries.astype(np.float32), versions, changes)
-    adopted = [models[version].knowledge for version in versions[changes].tolist()]
-    went = course.run(config, training.learner, training.slot, training.tally.labels, taken, adopted)
+    begins = np.flatnonzero(np.diff(followed, prepend=training.followed))
+    # What is followed already may be forgotten by now; what the device stands on, it knows itself.
+    panels = [_panel(training.followed, models, training.version)._replace(champion=training.version)]
+    for version in followed[begins].tolist():
+        panels.append(_panel(version, models, panels[-1].champion))
+    stretch = np.searchsorted(begins, np.arange(len(followed)), side="right")
+    champions = np.array([panel.champion for panel in panels], np.int64)
+    versions, adopts = champions[stretch], np.diff(champions) != 0
+    taken = Bins(closed.numbers, closed.summaries.astype(np.float32), versions, begins, adopts)
+    went = course.run(
+        *(config, training.learner, training.slot, training.tally.labels, taken),
+        [[_numbers(config, version, models) for version in panel] for panel in panels],
+    )
     ends = (closed.numbers + 1) * config.bin_ms
-    moments = dict(zip(versions[changes].tolist(), ends[changes].tolist(), strict=True))
+    moments = dict(zip(champions[1:][adopts].tolist(), ends[begins[adopts]].tolist(), strict=True))
     sent = np.flatnonzero(went.sent)
-    tallies, left = training.tally.split(scored(went.outputs), sent + 1)
+    tallies, left = training.tally.split(scored(went.outputs), sent + 1, begins)
     # Of the first reading behind each update, and behind what is left, of which there may be nothing yet.
     offsets = np.append(closed.first_offsets, -1)[np.append(0, sent + 1)].tolist()
     if training.first_offset >= 0:
@@ -181,9 +200,10 @@ def _learned(
             dataset=readings.dataset,
             resets=resets,
             closed_at=int(closed.closed_at[i]),
+            evaluations=evaluations(config, judged, panels[stretch[i]]),
         )
-        for sequence, i, first_offset, told, labels, resets, errors in zip(
-            sequences, sent.tolist(), offsets[:-1], went.told, *figures, strict=True
+        for sequence, i, first_offset, told, labels, resets, errors, judged in zip(
+            sequences, sent.tolist(), offsets[:-1], went.told, *figures, tallies.judged, strict=True
         )
     ]
     version = int(versions[-1])
@@ -191,7 +211,7 @@ def _learned(
         went.learner,
         left,
         version,
-        training.followed,
+        int(followed[-1]),
         moments.get(version, training.adopted_at),
         training.sequence + len(updates),
         went.slot,

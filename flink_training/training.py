@@ -12,7 +12,6 @@ from pyflink.datastream import RuntimeContext
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.packing import Batch, Table, packed
 from flink_training.state import DEVICE, MODELS, WAITING
-from forecaster import weights
 from forecaster.binning import Columns
 from forecaster.config import Config
 from forecaster.knowledge import architecture
@@ -79,8 +78,8 @@ class Training:
         horizon = ctx.current_watermark() - REMEMBERED_MS
         old = {version for version, known in self.models.items() if known.window_end < horizon}
         # Stood on until something newer says otherwise, however old it is.
-        stood_on = {known.champion for version, known in self.models.items() if version not in old}
-        for version in old - stood_on:
+        kept = [known.panel for version, known in self.models.items() if version not in old]
+        for version in old.difference(*filter(None, kept)):
             state.remove(version)
             del self.models[version]
 
@@ -138,7 +137,7 @@ class Training:
 
     def _fleet(self, model: GlobalModel) -> dict[int, FleetModel]:
         """The models that an event brings: its own, and where it follows a command, the one that is gone back to."""
-        known = FleetModel(model.window_end, weights.from_bytes(self.config, model.weights), model.stands_on)
+        known = FleetModel.of(self.config, model)
         if model.window_start < model.window_end:
             return {model.version: known}
         # An operator's word is due at once.

@@ -52,7 +52,9 @@ class Config(NamedTuple):
         youth: examples after which that share has come half-way down from all of it.
         proximity: weight of the squared distance from the global network in the loss, where adoption is proximal.
         update_bins: bins of event time between two updates of a device.
-        adoption_delay_ms: event time between the end of a window and the adoption of its model.
+        adoption_delay_ms: event time between the end of a window and when devices follow its model's event: the
+            window's lateness, and as long again for the event to reach them. What is left of the next window is when
+            they judge the new candidate.
         detection: how anomalies are told.
         seed: of the common initial weights and of every draw.
     """
@@ -74,7 +76,7 @@ class Config(NamedTuple):
     youth: float = 1.0
     proximity: float = 0.01
     update_bins: int = 6
-    adoption_delay_ms: int = 3_600_000
+    adoption_delay_ms: int = 1_200_000
     detection: Detection = Detection()
     seed: int = 0
 

@@ -101,6 +101,12 @@ def complete(config: Config, observed: jax.Array, number: jax.Array, fleet: Clim
     return jnp.clip(jnp.nan_to_num(features), -10, 10).astype(jnp.float32)
 
 
+def retold(config: Config, features: jax.Array, number: jax.Array, fleet: Climatology) -> jax.Array:
+    """A feature vector [size] of bin ``number`` as it is with another fleet's usual moves in place of its own's."""
+    theirs = climatology.moves(config, fleet, number).ravel()
+    return features.at[-theirs.shape[0] :].set(jnp.clip(jnp.nan_to_num(theirs), -10, 10))
+
+
 def usual(config: Config, features: jax.Array) -> jax.Array:
     """The usual moves in feature vectors [..., size]: half the device's own and half the fleet's, [..., H, S]."""
     horizons, sensors = config.outputs

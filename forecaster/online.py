@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from forecaster import features, knowledge, linear, network
+from forecaster import features, knowledge, linear, network, trials
 from forecaster.anomalies import detector
 from forecaster.anomalies.detector import Verdict
 from forecaster.bins import Summary
@@ -69,6 +69,7 @@ class Outputs(NamedTuple):
         scored_network: [horizons, sensors], the network's for the same.
         scored_level: [horizons, sensors], persistence's for the same.
         scored_version: int32 [horizons], the global models those forecasts stood on.
+        judged: [models, horizons, sensors], what each of the panel alone would have forecast for this bin.
         verdict: on the bin itself.
         examples: int32 [], labels learned from.
         reset: bool [], whether training had diverged and began anew from what the fleet knows.
@@ -80,6 +81,7 @@ class Outputs(NamedTuple):
     scored_network: jax.Array
     scored_level: jax.Array
     scored_version: jax.Array
+    judged: jax.Array
     verdict: Verdict
     examples: jax.Array
     reset: jax.Array
@@ -155,6 +157,7 @@ def update(
     summary: Summary,
     version: jax.Array,
     drawn: jax.Array | None = None,
+    panel: Knowledge | None = None,
 ) -> tuple[Learner, Outputs]:
     """Take one closed bin: score what was forecast for it, learn from it, forecast from it.
 
@@ -165,6 +168,7 @@ def update(
         summary: of the bin; counts int32 [sensors], the rest float32 [sensors].
         version: int32 [], the global model the device stands on.
         drawn: ``draws(config, number)``, where they have been made already.
+        panel: global models to be judged, [models, ...]; without them none is.
     """
     drawn = draws(config, number) if drawn is None else drawn
     values = summary.mean
@@ -181,6 +185,11 @@ def update(
     # One example per horizon whose label this bin is, each with that horizon's target only.
     inputs = jnp.nan_to_num(pending.features[horizons])
     labels = (values - scored_level) / jnp.asarray(SCALES)
+    judged = (
+        jnp.zeros((0, *config.outputs))
+        if panel is None
+        else trials.forecasts(config, panel, inputs, number, scored_level)
+    )
     # First, so that XLA need not copy the ring to read it and write it.
     memory = _remember(config, learner.memory, pending, history)
     params, optimizer_state = _learn(config, learner, inputs, labels, *_recall(config, memory, drawn))
@@ -204,7 +213,7 @@ def update(
     examples = jnp.isfinite(labels).any(axis=1).sum()
     outputs = Outputs(
         *(forecasts, values, scored, scored_network, scored_level, pending.versions[horizons]),
-        *(verdict, examples, diverged),
+        *(judged, verdict, examples, diverged),
     )
     return Learner(params, optimizer_state, straight, learner.fleet, history, after, memory, watch), outputs
 

@@ -12,7 +12,18 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 from fastavro.read import SchemaResolutionError
 from fastavro.schema import SchemaParseException
 
-from schemas.events import Contribution, Decision, Event, HorizonError, LocalUpdate, Measurements, Reading
+from schemas.events import (
+    Contribution,
+    Decision,
+    Evaluation,
+    Event,
+    FleetEvaluation,
+    HorizonError,
+    LocalUpdate,
+    Measurements,
+    PairedError,
+    Reading,
+)
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.wire import Record, headers_of, key_of, timestamp_of
 
@@ -38,6 +49,8 @@ _NESTED = {
     "errors": lambda rows: tuple(HorizonError(**row) for row in rows),
     "contributions": lambda rows: tuple(_typed(Contribution, row) for row in rows),
     "decisions": lambda rows: tuple(Decision(**row) for row in rows),
+    "candidates": tuple,
+    "evaluations": lambda rows: tuple(map(_evaluation, rows)),
     "forecast": lambda row: Measurements(**row),
     "persistence": lambda row: Measurements(**row),
     "network": lambda row: row and Measurements(**row),
@@ -148,7 +161,7 @@ def plain(event: Any) -> dict[str, Any]:
         if hasattr(value, "_asdict"):
             row[name] = value._asdict()
         elif value is not None:
-            row[name] = [item._asdict() for item in value]
+            row[name] = [plain(item) if hasattr(item, "_asdict") else item for item in value]
     return row
 
 
@@ -160,6 +173,12 @@ def _typed(kind: type, row: dict[str, Any]) -> Any:
         elif name in _NESTED:
             row[name] = _NESTED[name](value)
     return kind(**row)
+
+
+def _evaluation(row: dict[str, Any]) -> Evaluation | FleetEvaluation:
+    """A device's word on a version, or a window's, which says how many devices' it is."""
+    errors = tuple(PairedError(**error) for error in row.pop("errors"))
+    return FleetEvaluation(errors=errors, **row) if "devices" in row else Evaluation(errors=errors, **row)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -44,6 +44,36 @@ class HorizonError(NamedTuple):
     persistence_mae: float
 
 
+class PairedError(NamedTuple):
+    """Error of a global model's own forecasts of a sensor at a horizon (ms), in the sensor's unit, beside others'."""
+
+    sensor: str
+    horizon_ms: int
+    count: int  # type: ignore[assignment]
+    mae: float
+    champion_mae: float
+    persistence_mae: float
+
+
+class Evaluation(NamedTuple):
+    """How a version of the global model did beside the champion on one device's labels."""
+
+    version: int
+    champion: int
+    errors: tuple[PairedError, ...]
+
+
+class FleetEvaluation(NamedTuple):
+    """How a version did beside the champion in a window; ``ratio`` is that of its error to the champion's."""
+
+    version: int
+    champion: int
+    devices: int
+    examples: int
+    ratio: float
+    errors: tuple[PairedError, ...]
+
+
 class LocalUpdate(NamedTuple):
     """What one device had learned up to a moment (topic ``local_updates``)."""
 
@@ -63,6 +93,7 @@ class LocalUpdate(NamedTuple):
     dataset: str
     resets: int = 0
     closed_at: int | None = None
+    evaluations: tuple[Evaluation, ...] = ()
 
 
 class Contribution(NamedTuple):
@@ -82,7 +113,10 @@ class Contribution(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What an event changes in the standing of a version: ``promoted`` or ``rolled_back``, by whom and why."""
+    """What an event changes in the standing of a version, by whom and why.
+
+    ``promoted``, ``rejected``, ``rolled_back``, ``pinned``, or ``released``: no longer pinned.
+    """
 
     version: int
     state: str
@@ -116,6 +150,9 @@ class GlobalModel(NamedTuple):
     pinned: bool = False
     decisions: tuple[Decision, ...] = ()
     command_offsets: dict[str, int] = {}  # noqa: RUF012
+    fallback: int = -1
+    candidates: tuple[int, ...] = ()
+    evaluations: tuple[FleetEvaluation, ...] = ()
 
     @property
     def stands_on(self) -> int:

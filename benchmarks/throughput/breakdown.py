@@ -76,7 +76,7 @@ def _courses(config: Config, taken: list[Bins]) -> Vectors:
     """Only what is compiled, on the same bins."""
     learner, slot, labels = course.begin(config), 0, 0
     for part in taken:
-        went = course.run(config, learner, slot, labels, part, [])
+        went = course.run(config, learner, slot, labels, part, [[]])
         learner, slot, labels = went.learner, went.slot, went.labels
     return learner
 
@@ -88,7 +88,13 @@ def _taken(config: Config, batches: list[Readings]) -> Iterator[Bins]:
         while len(closed.numbers):
             zeros = np.zeros(len(closed.numbers), np.int64)
             many = course.room(config, 0, closed.numbers, zeros)
-            yield Bins(closed.numbers[:many], closed.summaries[:many].astype(np.float32), zeros[:many], zeros[:0])
+            yield Bins(
+                closed.numbers[:many],
+                closed.summaries[:many].astype(np.float32),
+                zeros[:many],
+                zeros[:0],
+                zeros[:0] > 0,
+            )
             closed = closed.part(many)
 
 

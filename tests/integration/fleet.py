@@ -80,7 +80,7 @@ def by_id(events: list[Any]) -> dict[Any, Any]:
 
 def pure(rows: dict[str, list[tuple[int, int, Reading]]], models: list[GlobalModel]) -> dict[Any, Any]:
     """Readings of each device with their partition and offset, all in one batch through the pure step."""
-    known = {m.version: FleetModel(m.window_end, weights.from_bytes(CONFIG, m.weights)) for m in models}
+    known = {m.version: FleetModel.of(CONFIG, m) for m in models}
     events: list[Any] = []
     for device_id, placed in rows.items():
         columns = Columns(

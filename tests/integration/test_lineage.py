@@ -95,7 +95,7 @@ def looped(readings: dict[str, list[Placed]]) -> tuple[list[Located | Mark], lis
         for record in fresh:
             state, closed = fold(rules, state, record)
             models += closed
-            known |= {m.version: FleetModel(m.window_end, weights.from_bytes(CONFIG, m.weights)) for m in closed}
+            known |= {m.version: FleetModel.of(CONFIG, m) for m in closed}
         records += fresh
     return records, models, made
 

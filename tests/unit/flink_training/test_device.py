@@ -15,6 +15,7 @@ from forecaster.binning import Columns
 from forecaster.bins import ClockJumpError, LateReadingError, Summary
 from forecaster.config import Config
 from forecaster.knowledge import architecture, initial
+from forecaster.trials import NONE, Panel
 from schemas.events import Reading
 from tests.unit.forecaster.series import START, TINY, air, random_walk
 
@@ -156,9 +157,9 @@ def test_an_updates_errors_are_those_of_the_forecasts_scored_since_the_one_befor
 def test_a_new_device_starts_from_the_newest_ripe_model_as_it_is():
     ripe = START * BIN - TINY.adoption_delay_ms
     models = {
-        4: FleetModel(ripe - 1, params(4)),
-        5: FleetModel(ripe, params(5)),
-        6: FleetModel(ripe + 2 * BIN, params(6)),
+        4: FleetModel(ripe - 1, course.numbers(params(4))),
+        5: FleetModel(ripe, course.numbers(params(5))),
+        6: FleetModel(ripe + 2 * BIN, course.numbers(params(6))),
     }
     device, events = fold(readings(2, 2)[:3], models)
     learner = course.learner(TINY, device.training.learner)
@@ -172,7 +173,7 @@ def test_a_new_device_starts_from_the_newest_ripe_model_as_it_is():
 def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
     rows = readings(20, 2)
     moment = (START + 10) * BIN
-    models = {1: FleetModel(moment - TINY.adoption_delay_ms, params(1))}
+    models = {1: FleetModel(moment - TINY.adoption_delay_ms, course.numbers(params(1)))}
     _, events = fold(rows, models)
     versions = {p.made_at: p.model_version for p in predictions_of(events) if p.actual is None}
     assert {made_at: version for made_at, version in versions.items() if version != (made_at >= moment)} == {}
@@ -181,7 +182,7 @@ def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
     blended = adoption.adopt(TINY, before, params(1))
     pair = [[r.temperature, r.humidity, r.light, r.voltage] for r in rows[16:18]]
     expected, _ = online.update(TINY, blended, np.int32(START + 8), summary(pair), np.int32(1))
-    after, _ = fold(rows[18:19], {1: FleetModel(0, params(1))}, device, 18)
+    after, _ = fold(rows[18:19], {1: FleetModel(0, course.numbers(params(1)))}, device, 18)
     found, wanted = (
         knowledge.flat(online.known(course.learner(TINY, after.training.learner))),
         knowledge.flat(online.known(expected)),
@@ -192,7 +193,7 @@ def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
 
 def test_a_model_that_comes_late_is_taken_up_when_it_comes():
     rows = readings(20, 2)
-    models = {1: FleetModel(0, params(1)), 2: FleetModel(1, params(2))}
+    models = {1: FleetModel(0, course.numbers(params(1))), 2: FleetModel(1, course.numbers(params(2)))}
     _, events = fold(rows, models, known_at={1: 10, 2: 30})
     versions = [p.model_version for p in predictions_of(events) if p.actual is None]
     assert versions == sorted(versions)
@@ -204,7 +205,7 @@ def test_a_model_that_comes_late_is_taken_up_when_it_comes():
 
 def test_a_device_goes_back_to_an_older_model_where_the_newest_says_so_and_stays_there():
     ends = {v: (START + 5 * v) * BIN - TINY.adoption_delay_ms for v in range(1, 6)}
-    models = {v: FleetModel(ends[v], params(v), champion=v if v < 3 else 1) for v in range(1, 6)}
+    models = {v: FleetModel(ends[v], course.numbers(params(v)), panel=Panel(v if v < 3 else 1)) for v in range(1, 6)}
     device, events = fold(readings(30, 2), models)
     made = [p for p in predictions_of(events) if p.actual is None and p.horizon_ms == TINY.horizons_ms[0]]
     assert [p.model_version for p in made] == [
@@ -213,7 +214,7 @@ def test_a_device_goes_back_to_an_older_model_where_the_newest_says_so_and_stays
     assert (device.training.version, device.training.followed) == (1, 5)
     assert updates_of(events)[-1].base_version == 1
     assert updates_of(events)[-1].adopted_at == (START + 15) * BIN
-    stays = [FleetModel(model.window_end, model.knowledge, min(v, 2)) for v, model in models.items()]
+    stays = [FleetModel(model.window_end, model.numbers, Panel(min(v, 2))) for v, model in models.items()]
     other, _ = fold(readings(30, 2), dict(enumerate(stays, 1)))
     assert other.training.version == 2
 
@@ -236,8 +237,9 @@ def test_however_readings_are_cut_into_batches_state_and_events_are_the_same_to_
     """200 bins: more than one call takes; ten adoptions, more than one call makes, one of them of an older model."""
     rows = readings(200, 2)
     models = {
-        v: FleetModel((START + 10 + v) * BIN - TINY.adoption_delay_ms, params(v), champion=3 if v in (6, 7) else v)
+        v: FleetModel((START + 10 + v) * BIN - TINY.adoption_delay_ms, course.numbers(params(v)), panel)
         for v in range(1, 12)
+        for panel in [Panel(3 if v in (6, 7) else v, v - 1 if v > 1 else NONE, v - 2 if v > 2 else NONE)]
     }
     whole, expected = fold(rows, models, batch=17)
     device, events = fold(rows, models, batch=batch)
@@ -300,7 +302,7 @@ def test_a_fault_is_named_where_forecasts_for_its_bin_are_scored():
 
 def test_training_that_diverges_begins_anew_from_the_fleets_model_and_says_so():
     rows = readings(40, 2)
-    models = {1: FleetModel(0, params(1))}
+    models = {1: FleetModel(0, course.numbers(params(1)))}
     device, events = fold(rows, models, config=TINY._replace(norm_limit=1e-3))
     assert sum(update.resets for update in updates_of(events)) > 30
     learner = course.learner(TINY, device.training.learner)

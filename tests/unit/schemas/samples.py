@@ -4,11 +4,14 @@ from schemas.events import (
     Contribution,
     DeadLetter,
     Decision,
+    Evaluation,
+    FleetEvaluation,
     GlobalModel,
     HorizonError,
     LocalUpdate,
     Measurements,
     ModelCommand,
+    PairedError,
     Prediction,
     Reading,
 )
@@ -19,11 +22,15 @@ ERRORS = (
     HorizonError("temperature", HALF_HOUR, 12, 0.25, 0.5),
     HorizonError("voltage", 2 * HALF_HOUR, 3, 0.001, 0.002),
 )
+PAIRED = (PairedError("humidity", HALF_HOUR, 7, 1.5, 1.25, 2.5), PairedError("light", HALF_HOUR, 6, 10.0, 20.0, 5.0))
 ROOM = Measurements(20.5, 40.25, None, 2.75)
 
 FULL = (
     Reading("mote-07", NOON, 3, 20.5, 40.25, 100.0, 2.75, "test", 2, 17),
-    LocalUpdate("mote-07/3", "mote-07", 3, NOON, 2, NOON - 1, "tanh", b"\0\1\xff", 10, 1, 5, 2**40, ERRORS, "test"),
+    LocalUpdate(
+        *("mote-07/3", "mote-07", 3, NOON, 2, NOON - 1, "tanh", b"\0\1\xff", 10, 1, 5, 2**40, ERRORS, "test"),
+        *(1, NOON + 5, (Evaluation(3, 2, PAIRED), Evaluation(1, 2, ()))),
+    ),
     GlobalModel(
         "fleet",
         7,
@@ -51,6 +58,9 @@ FULL = (
         True,
         (Decision(5, "promoted", "c-1", "6 is worse"), Decision(6, "rolled_back", "c-1", "6 is worse")),
         {"0": 2**33},
+        4,
+        (6, 7),
+        (FleetEvaluation(6, 5, 2, 13, 1.0625, PAIRED),),
     ),
     Prediction(
         f"local/mote-07/30/{NOON}",
