@@ -11,7 +11,7 @@ In this order, for every update:
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,12 @@ from mode import CrashingSupervisor
 
 from aggregator_stream import fetching, history
 from aggregator_stream.aggregation import Aggregation
+from aggregator_stream.catalogue import Placed
 from aggregator_stream.commands import CommandError
 from aggregator_stream.http.api import create as create_api
 from aggregator_stream.http.board import Board, LogUnavailableError
 from aggregator_stream.http.server import serve
-from aggregator_stream.restore import restore
+from aggregator_stream.restore import Decided
 from aggregator_stream.state import End, Located, Mark, Order, Rules
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
@@ -67,8 +68,15 @@ def create(
         session_s: after which a killed worker's place in the group is free again, s.
     """
     codec, board = Codec(registry), Board()
-    state = restore(rules, (placed.model for placed in history.read(bootstrap, codec, rules.partitions)))
-    board.restored(history.read(bootstrap, codec, rules.partitions))
+    decided = Decided()
+    board.restored(_noted(history.read(bootstrap, codec, rules.partitions), decided))
+
+    def find(version: int) -> GlobalModel:
+        """The event of a version that is on the log."""
+        known = board.catalogue.versions[version]
+        return fetching.read(bootstrap, codec, known.partition, known.offset)
+
+    state = decided.state(rules, find)
     places = {TOPIC: state.positions, COMMANDS: state.command_positions}
     history.seek(bootstrap, GROUP, places, rules.partitions)
     logger.info("goes on after version %d, from %s", state.version, dict(state.positions) or "the beginning")
@@ -105,7 +113,8 @@ def create(
             message = event.message
             try:
                 command = codec.decode(COMMANDS, message.value, message.key)
-                target = await asyncio.to_thread(history.find, bootstrap, codec, rules.partitions, command.version)
+                known = command.version in board.catalogue.versions
+                target = await asyncio.to_thread(find, command.version) if known else None
                 await aggregation.take(Order(command, message.partition, message.offset, target))
             except (UndecodableRecord, CommandError) as error:
                 logger.error("%s/%d/%d: %s", COMMANDS, message.partition, message.offset, error)
@@ -161,6 +170,13 @@ def work(app: faust.App) -> None:
     worker = faust.Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _noted(events: Iterator[Placed], decided: Decided) -> Iterator[Placed]:
+    """The events, each of which has been taken note of."""
+    for placed in events:
+        decided.take(placed.model)
+        yield placed
 
 
 def _record(codec: Codec, event: EventT[Any]) -> Located | Mark | DeadLetter:

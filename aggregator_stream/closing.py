@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from immutables import Map
 
-from aggregator_stream import membership, server_state
+from aggregator_stream import membership, promotion, server_state
 from aggregator_stream.membership import Chosen
-from aggregator_stream.state import Located, Rules, Windows
+from aggregator_stream.state import Held, Located, Rules, Windows
 from forecaster import weights
 from forecaster.knowledge import architecture
 from forecaster.strategies import Share
 from forecaster.strategies.contract import REJECTED, Aggregate, State
+from forecaster.trials import NONE
 from schemas.events import Contribution, GlobalModel, HorizonError
 
 SUPERSEDED = "superseded"
@@ -27,20 +29,22 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
     located = sorted(located, key=lambda item: (item.partition, item.offset))
     updates = [item.update for item in located]
     window_end = (state.window + 1) * rules.window_ms
-    chosen = membership.choose(rules, state.version, window_end, updates)
-    remembered, aggregate, reason = aggregated(rules, state, chosen)
-    contributions = tuple(_contribution(state, item, chosen, aggregate.shares, reason) for item in located)
-    after = state._replace(
-        version=state.version + 1,
-        weights=aggregate.weights,
-        server=remembered,
-        window=state.window + 1,
-        pending=_without(state.pending, located),
-    )
+    chosen = membership.choose(rules, state, window_end, updates)
+    evaluations = promotion.pooled(rules, state.standing, chosen.newest.values())
+    standing, decisions = promotion.decide(rules, state.standing, evaluations)
+    # A version that has just been rejected is nobody's parent.
+    decided = state.standing_so(standing)
+    remembered, aggregate, reason = aggregated(rules, decided, chosen)
+    contributions = tuple(_contribution(decided, item, chosen, aggregate.shares, reason) for item in located)
+    version = state.version + 1
+    after = decided.standing_so(
+        promotion.joined(rules, standing, version, anew=reason is None),
+        {version: Held(aggregate.weights, remembered)},
+    )._replace(version=version, window=state.window + 1, pending=_without(state.pending, located))
     model = GlobalModel(
         model=rules.model,
         version=after.version,
-        parent_version=state.version,
+        parent_version=standing.parent,
         window_start=state.window * rules.window_ms,
         window_end=window_end,
         strategy=rules.strategy.name,
@@ -54,30 +58,43 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
             if (share := aggregate.shares.get(update.update_id)) and share.outcome != REJECTED
         ),
         errors=pooled(update.errors for update in updates if update.update_id not in chosen.refusals),
-        promotion="unchanged" if reason else "promoted" if state.pinned is None else "candidate",
+        promotion="unchanged" if reason else "promoted" if after.standing.champion == version else "candidate",
         resume_offsets=resume_offsets(after),
         dataset=updates[-1].dataset if updates else "",
         rules=rules.recorded,
         notes=dict(aggregate.notes),
         server_state=server_state.to_bytes(remembered),
         reason=reason,
-        champion=after.champion,
-        pinned=after.pinned is not None,
         command_offsets=command_offsets(state),
+        decisions=decisions,
+        evaluations=evaluations,
+        **standing_of(after),
     )
     return after, model
 
 
+def standing_of(state: Windows) -> dict[str, Any]:
+    """The standing of versions as an event carries it."""
+    standing = state.standing
+    fallback = NONE if standing.fallback is None else standing.fallback
+    return {
+        "champion": standing.champion,
+        "fallback": fallback,
+        "candidates": standing.candidates,
+        "pinned": standing.pinned,
+    }
+
+
 def aggregated(rules: Rules, state: Windows, chosen: Chosen) -> tuple[State, Aggregate, str | None]:
     """What the strategy makes of the devices ``chosen``, or why it is not asked: then the model stands."""
-    contributors = len(chosen.newest)
+    contributors, parent = len(chosen.newest), state.parent
     if contributors < rules.min_contributors:
         reason = f"too few contributors: {contributors} of {rules.min_contributors}" if contributors else EMPTY
-        return state.server, Aggregate(state.weights, {}), reason
-    members = membership.members(rules, state.version, chosen)
-    remembered, aggregate = rules.strategy.update(state.server, state.weights, members)
+        return parent.server, Aggregate(parent.weights, {}), reason
+    members = membership.members(rules, state.standing.champion, chosen)
+    remembered, aggregate = rules.strategy.update(parent.server, parent.weights, members)
     if all(share.outcome == REJECTED for share in aggregate.shares.values()):
-        return state.server, aggregate._replace(weights=state.weights), "the strategy rejected all contributors"
+        return parent.server, aggregate._replace(weights=parent.weights), "the strategy rejected all contributors"
     return remembered, aggregate, None
 
 
@@ -98,7 +115,7 @@ def _contribution(
         offset=item.offset,
         event_time=update.event_time,
         base_version=update.base_version,
-        staleness=membership.staleness(state.version, update),
+        staleness=membership.staleness(state.standing.champion, update),
         example_count=update.example_count,
         coefficient=share.coefficient,
         outcome=share.outcome,

@@ -4,15 +4,15 @@ A command is obeyed at once, by an event of its own between two windows: a versi
 that is to be stood on, so whoever reads it need not look for them.
 """
 
-from aggregator_stream import server_state
-from aggregator_stream.closing import command_offsets, resume_offsets
-from aggregator_stream.state import Order, Rules, Windows
+from aggregator_stream import promotion, server_state
+from aggregator_stream.closing import command_offsets, resume_offsets, standing_of
+from aggregator_stream.restore import held_of
+from aggregator_stream.state import Order, Rules, Standing, Windows
 from forecaster import weights
 from forecaster.knowledge import architecture
 from schemas.events import Decision, GlobalModel, ModelCommand
 
 ROLLBACK, RELEASE = "rollback", "release"
-PROMOTED, ROLLED_BACK = "promoted", "rolled_back"
 
 
 class CommandError(ValueError):
@@ -31,15 +31,26 @@ def obey(rules: Rules, state: Windows, order: Order) -> tuple[Windows, list[Glob
     refusal = _refusal(rules, state, order)
     if refusal:
         raise CommandError(f"{command.command_id}: {refusal}")
-    after = after._replace(
-        version=state.version + 1,
-        pinned=command.version if command.action == ROLLBACK else None,
-        obeyed=state.obeyed | {command.command_id},
-    )
+    standing, parent = _after(rules, state, command)
     if command.action == ROLLBACK:
         assert order.target is not None
-        after = after._replace(weights=weights.flat_from_bytes(rules.config, order.target.weights))
-    return after, [_event(rules, state, after, command)]
+        held = held_of(rules, order.target)
+    else:
+        held = state.held[parent]
+    version = state.version + 1
+    after = after.standing_so(standing, {version: held, standing.champion: held})._replace(
+        version=version, obeyed=state.obeyed | {command.command_id}
+    )
+    return after, [_event(rules, state, after, command, parent)]
+
+
+def _after(rules: Rules, state: Windows, command: ModelCommand) -> tuple[Standing, int]:
+    """The standing that is wanted, and the version whose weights are stood on then."""
+    if command.action == ROLLBACK:
+        return Standing(command.version, pinned=True), command.version
+    if rules.evaluated:
+        return state.standing._replace(pinned=False), state.standing.champion
+    return Standing(state.version + 1), state.standing.parent
 
 
 def passed(state: Windows, order: Order) -> Windows:
@@ -51,9 +62,11 @@ def _refusal(rules: Rules, state: Windows, order: Order) -> str | None:
     command, target = order.command, order.target
     if command.action not in (ROLLBACK, RELEASE):
         return f"action {command.action!r} is none of {ROLLBACK}, {RELEASE}"
+    if command.command_id == promotion.POLICY:
+        return "that is no command's id"
     if state.window is None:
         return "there is no version yet"
-    if command.action == RELEASE and state.pinned is None:
+    if command.action == RELEASE and not state.standing.pinned:
         return "nothing is pinned"
     if command.action == RELEASE:
         return None
@@ -64,19 +77,25 @@ def _refusal(rules: Rules, state: Windows, order: Order) -> str | None:
     return None
 
 
-def _event(rules: Rules, before: Windows, after: Windows, command: ModelCommand) -> GlobalModel:
+def _event(rules: Rules, before: Windows, after: Windows, command: ModelCommand, parent: int) -> GlobalModel:
     assert before.window is not None
-    moment = before.window * rules.window_ms
+    moment, now = before.window * rules.window_ms, after.standing.champion
+    held = after.held[now]
+    if now == before.standing.champion:
+        said = promotion.PINNED if command.action == ROLLBACK else promotion.RELEASED
+        decisions: tuple[Decision, ...] = (Decision(now, said, command.command_id, command.reason),)
+    else:
+        decisions = promotion.changed(before.standing.champion, now, command.command_id, command.reason)
     return GlobalModel(
         model=rules.model,
         version=after.version,
-        parent_version=before.version if after.pinned is None else after.pinned,
+        parent_version=parent,
         window_start=moment,
         window_end=moment,
         strategy=rules.strategy.name,
         strategy_parameters=dict(rules.strategy.parameters),
         architecture=architecture(rules.config),
-        weights=weights.flat_to_bytes(rules.config, after.weights),
+        weights=weights.flat_to_bytes(rules.config, held.weights),
         contributions=(),
         example_count=0,
         errors=(),
@@ -84,16 +103,9 @@ def _event(rules: Rules, before: Windows, after: Windows, command: ModelCommand)
         resume_offsets=resume_offsets(after),
         dataset="",
         rules=rules.recorded,
-        server_state=server_state.to_bytes(after.server),
+        server_state=server_state.to_bytes(held.server),
         reason=f"{command.action} by {command.command_id}: {command.reason}",
-        champion=after.champion,
-        pinned=after.pinned is not None,
-        decisions=decisions(before.champion, after.champion, command.command_id, command.reason),
+        decisions=decisions,
         command_offsets=command_offsets(after),
+        **standing_of(after),
     )
-
-
-def decisions(before: int, now: int, by: str, reason: str) -> tuple[Decision, ...]:
-    """What is said of the versions when everybody goes from one to another."""
-    promoted = Decision(now, PROMOTED, by, reason)
-    return (promoted, Decision(before, ROLLED_BACK, by, reason)) if before > now else (promoted,)

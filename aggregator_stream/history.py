@@ -102,13 +102,3 @@ def seek(bootstrap: str, group: str, positions: Mapping[str, Mapping[int, int]],
         for partition in future.result().topic_partitions:
             if partition.error:
                 raise KafkaException(partition.error)
-
-
-def find(bootstrap: str, codec: Codec, partitions: int, version: int) -> GlobalModel | None:
-    """The event of a version, if the log has it.
-
-    Raises:
-        KafkaException: the topic cannot be read.
-    """
-    models = (placed.model for placed in read(bootstrap, codec, partitions))
-    return next((model for model in models if model.version == version), None)

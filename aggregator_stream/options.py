@@ -19,6 +19,9 @@ _OPTIONS = (
     click.option("--min-contributors", default=1, show_default=True, type=click.IntRange(1)),
     click.option("--staleness-exponent", default=0.5, show_default=True, type=click.FloatRange(0)),
     click.option("--staleness-bound", default=48, show_default=True, type=click.IntRange(0), help="In versions."),
+    click.option("--promotion", default="evaluated", show_default=True, type=click.Choice(["evaluated", "immediate"])),
+    click.option("--promotion-margin", default=0.05, show_default=True, type=click.FloatRange(0), help="Share."),
+    click.option("--promotion-labels", default=30, show_default=True, type=click.IntRange(1)),
     click.option("--strategy", default="fedavg", show_default=True, help="How updates become a model."),
     click.option("--strategy-parameters", default="", help="Its own settings: name=value,name=value."),
 )
@@ -37,6 +40,9 @@ def rules(
     min_contributors: int,
     staleness_exponent: float,
     staleness_bound: int,
+    promotion: str,
+    promotion_margin: float,
+    promotion_labels: int,
     strategy: str,
     strategy_parameters: str,
 ) -> Rules:
@@ -62,4 +68,7 @@ def rules(
         min_contributors=min_contributors,
         staleness_exponent=staleness_exponent,
         staleness_bound=staleness_bound,
+        evaluated=promotion == "evaluated",
+        margin=promotion_margin,
+        min_labels=promotion_labels,
     )

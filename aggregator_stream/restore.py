@@ -1,57 +1,91 @@
 """The fold's state from the log: what ``global_models`` says has been decided, and where to read on."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from immutables import Map
 
 from aggregator_stream import server_state
-from aggregator_stream.state import Rules, Windows
+from aggregator_stream.promotion import POLICY
+from aggregator_stream.state import Held, Rules, Standing, Windows
 from forecaster import knowledge, weights
+from forecaster.trials import NONE
 from schemas.events import GlobalModel
+
+Find = Callable[[int], GlobalModel]
+"""The event of a version that is on the log."""
 
 
 def beginning(rules: Rules) -> Windows:
     """The state before any update: version 0 is what every device starts from."""
+    return Windows(0, Standing(), {0: _initial(rules)})
+
+
+def _initial(rules: Rules) -> Held:
     numbers = np.asarray(knowledge.flat(knowledge.initial(rules.config)))
-    return Windows(version=0, weights=numbers, server=rules.strategy.init(numbers))
+    return Held(numbers, rules.strategy.init(numbers))
 
 
-def restore(rules: Rules, models: Iterable[GlobalModel]) -> Windows:
-    """The state after the newest of ``models``, all versions in any order.
+class Decided:
+    """What the events on the log say has been decided; they are taken once, in any order."""
 
-    Updates from ``positions`` on are to be read again; those that a window decided are known by their sequence.
-    A version that appears twice counts as it stands first.
-    """
-    sequences: dict[str, int] = {}
-    obeyed: set[str] = set()
-    newest: GlobalModel | None = None
-    for model in models:
-        obeyed |= {decision.by for decision in model.decisions}
+    def __init__(self) -> None:
+        self._newest: GlobalModel | None = None
+        self._sequences: dict[str, int] = {}
+        self._obeyed: set[str] = set()
+
+    def take(self, model: GlobalModel) -> None:
+        """One event; a version that appears twice counts as it stands first."""
+        self._obeyed |= {decision.by for decision in model.decisions if decision.by != POLICY}
         for contribution in model.contributions:
             sequence = int(contribution.update_id.rpartition("/")[2])
+            sequences = self._sequences
             sequences[contribution.device_id] = max(sequence, sequences.get(contribution.device_id, 0))
-        if newest is None or model.version > newest.version:
-            newest = model
-    if newest is None:
-        return beginning(rules)
-    return standing_on(rules, newest)._replace(
-        sequences=Map(sequences),
-        positions={int(partition): offset for partition, offset in newest.resume_offsets.items()},
-        obeyed=frozenset(obeyed),
-        command_positions={int(partition): offset for partition, offset in newest.command_offsets.items()},
-    )
+        if self._newest is None or model.version > self._newest.version:
+            self._newest = model
+
+    def state(self, rules: Rules, find: Find) -> Windows:
+        """The state after the newest event.
+
+        Updates from ``positions`` on are to be read again; those that a window decided are known by their sequence.
+        """
+        newest = self._newest
+        if newest is None:
+            return beginning(rules)
+        return standing_on(rules, newest, find)._replace(
+            sequences=Map(self._sequences),
+            positions={int(partition): offset for partition, offset in newest.resume_offsets.items()},
+            obeyed=frozenset(self._obeyed),
+            command_positions={int(partition): offset for partition, offset in newest.command_offsets.items()},
+        )
 
 
-def standing_on(rules: Rules, model: GlobalModel) -> Windows:
-    """The state of which ``model`` is the newest, before any update.
+def restore(rules: Rules, models: Iterable[GlobalModel], find: Find) -> Windows:
+    """The state after the newest of ``models``, all versions in any order."""
+    decided = Decided()
+    for model in models:
+        decided.take(model)
+    return decided.state(rules, find)
+
+
+def standing_on(rules: Rules, newest: GlobalModel, find: Find) -> Windows:
+    """The state of which ``newest`` is the newest version, before any update."""
+    fallback = None if newest.fallback == NONE else newest.fallback
+    standing = Standing(newest.stands_on, fallback, newest.candidates, newest.pinned)
+    held = {
+        version: held_of(rules, newest if version == newest.version else find(version)) if version else _initial(rules)
+        for version in standing.named
+    }
+    # Where windows had another length: the first of ours that does not begin in one that has been closed.
+    return Windows(newest.version, standing, held, -(-newest.window_end // rules.window_ms))
+
+
+def held_of(rules: Rules, model: GlobalModel) -> Held:
+    """What a version knows.
 
     Where it was made by another strategy, or by one with other parameters, this one begins anew on its weights.
     """
     numbers = weights.flat_from_bytes(rules.config, model.weights)
     made_by = (model.strategy, model.strategy_parameters)
     same = made_by == (rules.strategy.name, dict(rules.strategy.parameters))
-    remembered = server_state.from_bytes(model.server_state) if same else rules.strategy.init(numbers)
-    # Where windows had another length: the first of ours that does not begin in one that has been closed.
-    window = -(-model.window_end // rules.window_ms)
-    return Windows(model.version, numbers, remembered, window, pinned=model.champion if model.pinned else None)
+    return Held(numbers, server_state.from_bytes(model.server_state) if same else rules.strategy.init(numbers))

@@ -27,7 +27,10 @@ class Rules(NamedTuple):
             windows close without it, ms of event time.
         min_contributors: devices without which a window lets the model stand.
         staleness_exponent: an update that is s versions behind counts (1 + s) to the minus this.
-        staleness_bound: versions behind the newest from which an update is rejected.
+        staleness_bound: versions behind the champion from which an update is rejected.
+        evaluated: whether a version is promoted only after devices have judged it; else as soon as it is made.
+        margin: share by which a version's error must exceed another's for it to be worse.
+        min_labels: behind a judgement for it to count, of all sensors and horizons.
         partitions: of ``local_updates``.
     """
 
@@ -40,13 +43,21 @@ class Rules(NamedTuple):
     min_contributors: int = 1
     staleness_exponent: float = 0.5
     staleness_bound: int = 48
+    evaluated: bool = False
+    margin: float = 0.05
+    min_labels: int = 30
     partitions: int = 4
 
     @property
     def recorded(self) -> dict[str, float]:
         """What decides a window beside its updates and the strategy, as a model's event carries it."""
-        names = ("window_ms", "lateness_ms", "idle_ms", "min_contributors", "staleness_exponent", "staleness_bound")
-        return {name: float(getattr(self, name)) for name in names}
+        return {name: float(getattr(self, name)) for name in RECORDED}
+
+
+RECORDED = (
+    *("window_ms", "lateness_ms", "idle_ms", "min_contributors", "staleness_exponent", "staleness_bound"),
+    *("evaluated", "margin", "min_labels"),
+)
 
 
 class Located(NamedTuple):
@@ -96,13 +107,47 @@ class Clock(NamedTuple):
     marked: bool = True
 
 
+class Standing(NamedTuple):
+    """Which versions count.
+
+    Attributes:
+        champion: the one that everybody stands on.
+        fallback: the one that the policy goes back to where the champion does worse; ``None``: there is none.
+        candidates: newer ones that may yet be promoted, ascending.
+        pinned: whether an operator has chosen the champion, and the policy must not.
+    """
+
+    champion: int = 0
+    fallback: int | None = None
+    candidates: tuple[int, ...] = ()
+    pinned: bool = False
+
+    @property
+    def parent(self) -> int:
+        """The version that the next one is made from: the newest that has not been found wanting."""
+        return max(self.candidates, default=self.champion)
+
+    @property
+    def named(self) -> frozenset[int]:
+        """All of them."""
+        fallback = () if self.fallback is None else (self.fallback,)
+        return frozenset((self.champion, *fallback, *self.candidates))
+
+
+class Held(NamedTuple):
+    """What a version knows, float32 [n], and the strategy's own state behind it."""
+
+    weights: NDArray[np.float32]
+    server: State
+
+
 class Windows(NamedTuple):
     """The state of the fold.
 
     Attributes:
         version: of the newest model, 0 before the first.
-        weights: what it knows, float32 [n].
-        server: the strategy's own state.
+        standing: of the versions.
+        held: those that are named there.
         window: index of the window that closes next, counted since 1970; ``None`` before the first update.
         newest: newest event time of an update, ms, as far as it is believed; no watermark leads beyond it.
         ahead: the device that says it is a day later than that, if there is one, and how late it says it is, ms.
@@ -111,14 +156,13 @@ class Windows(NamedTuple):
         clocks: of the partitions, once anything of them has been seen.
         positions: next offset to read in each partition.
         ended: partitions in which there was no more to read when somebody looked.
-        pinned: the version that an operator has everybody stand on, until it is released.
         obeyed: commands that have been, by their id.
         command_positions: next offset to read in each partition of ``model_commands``.
     """
 
     version: int
-    weights: NDArray[np.float32]
-    server: State
+    standing: Standing
+    held: Mapping[int, Held]
     window: int | None = None
     newest: int = 0
     ahead: tuple[str, int] | None = None
@@ -128,11 +172,15 @@ class Windows(NamedTuple):
     clocks: Mapping[int, Clock] = MappingProxyType({})
     positions: Mapping[int, int] = MappingProxyType({})
     ended: frozenset[int] = frozenset()
-    pinned: int | None = None
     obeyed: frozenset[str] = frozenset()
     command_positions: Mapping[int, int] = MappingProxyType({})
 
     @property
-    def champion(self) -> int:
-        """The version that everybody stands on."""
-        return self.version if self.pinned is None else self.pinned
+    def parent(self) -> Held:
+        """What the next version is made from."""
+        return self.held[self.standing.parent]
+
+    def standing_so(self, standing: Standing, more: Mapping[int, Held] = MappingProxyType({})) -> "Windows":
+        """The state with another standing, and ``more`` versions at hand of which it may name some."""
+        every = {**self.held, **more}
+        return self._replace(standing=standing, held={version: every[version] for version in standing.named})

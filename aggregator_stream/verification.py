@@ -89,10 +89,14 @@ def _differs(
     parent = chain.models.get(model.parent_version)
     if model.window_start == model.window_end:
         return _unlike(rules, model, parent)
-    state = standing_on(rules, parent) if parent else beginning(rules)
+    before = chain.models.get(model.version - 1)
+    try:
+        state = standing_on(rules, before, chain.models.__getitem__) if before else beginning(rules)
+    except KeyError as missing:
+        return [f"version {missing}, which version {model.version - 1} names, is missing"]
     members = located(model.contributions, updates)
     window = model.window_start // rules.window_ms
-    _, again = close(rules, state._replace(version=model.version - 1, window=window), members)
+    _, again = close(rules, state._replace(window=window), members)
     # Where to read on depends on how far each partition had been read.
     compared = [name for name in GlobalModel._fields if name not in ("resume_offsets", "command_offsets")]
     return [f"{name} is not what its members give" for name in compared if getattr(again, name) != getattr(model, name)]
@@ -100,7 +104,7 @@ def _differs(
 
 def _unlike(rules: Rules, model: GlobalModel, parent: GlobalModel | None) -> list[str]:
     """A command's event has no members, and its parent's weights."""
-    numbers = weights.flat_from_bytes(rules.config, parent.weights) if parent else beginning(rules).weights
+    numbers = weights.flat_from_bytes(rules.config, parent.weights) if parent else beginning(rules).parent.weights
     wrong = ["weights are not its parent's"] if model.weights != weights.flat_to_bytes(rules.config, numbers) else []
     return wrong + ["it has contributions, but no window"] * bool(model.contributions)
 

@@ -136,7 +136,8 @@ def aggregation(settings: Settings) -> list[str]:
     """The rules by which windows become models."""
     names = [
         *("window_minutes", "lateness_minutes", "idle_minutes", "min_contributors"),
-        *("staleness_exponent", "staleness_bound", "strategy", "strategy_parameters"),
+        *("staleness_exponent", "staleness_bound", "promotion", "promotion_margin", "promotion_labels"),
+        *("strategy", "strategy_parameters"),
     ]
     pairs = ((f"--{name.replace('_', '-')}", str(getattr(settings, name))) for name in names)
     return [argument for pair in pairs for argument in pair]

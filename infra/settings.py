@@ -27,7 +27,12 @@ class Settings(BaseSettings):
     idle_minutes: int = Field(30, description="Behind which a silent partition is not waited for, if nobody marks it.")
     min_contributors: int = Field(1, description="Devices without which a window lets the model stand.")
     staleness_exponent: float = Field(0.5, description="An update s versions behind counts (1 + s) to the minus this.")
-    staleness_bound: int = Field(48, description="Versions behind the newest from which an update is rejected.")
+    staleness_bound: int = Field(48, description="Versions behind the champion from which an update is rejected.")
+    promotion: Literal["evaluated", "immediate"] = Field(
+        "evaluated", description="Whether a version is promoted once devices have judged it, or as it is made."
+    )
+    promotion_margin: float = Field(0.05, description="By which an error must exceed another to be worse, as a share.")
+    promotion_labels: int = Field(30, description="Labels behind a judgement, without which it does not count.")
     strategy: str = Field("fedavg", description="How a window's updates become a model (docs/aggregation.md).")
     strategy_parameters: str = Field("", description="The strategy's own settings: name=value,name=value.")
     state: Literal["hashmap", "rocksdb"] = Field(

@@ -5,7 +5,8 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from aggregator_stream.state import Located, Mark, Rules
+from aggregator_stream.restore import beginning, restore
+from aggregator_stream.state import Located, Mark, Rules, Standing
 from aggregator_stream.windows import step
 from forecaster import weights
 from forecaster.knowledge import architecture, initial
@@ -77,6 +78,19 @@ def merged(log, order):
             yield left[partition].pop(0)
     for records in left:
         yield from records
+
+
+def standing(rules, version, minute=0):
+    """The state in which ``version`` is the newest and the champion; the window at a minute closes next."""
+    start = beginning(rules)
+    return start.standing_so(Standing(version), {version: start.parent})._replace(
+        version=version, window=(START + minute * MINUTE) // WINDOW
+    )
+
+
+def restored(rules, models):
+    """What a restarted aggregator makes of its events."""
+    return restore(rules, models, {model.version: model for model in models}.__getitem__)
 
 
 def fold(state, sequence, rules=RULES):

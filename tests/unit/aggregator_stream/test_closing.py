@@ -6,13 +6,12 @@ from immutables import Map
 
 from aggregator_stream.closing import close, pooled
 from aggregator_stream.membership import refusal
-from aggregator_stream.restore import beginning
 from aggregator_stream.state import Located
 from forecaster import weights
 from schemas.events import HorizonError
-from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, params, update
+from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, params, standing, update
 
-STATE = beginning(RULES)._replace(version=3, window=START // WINDOW)
+STATE = standing(RULES, 3)
 
 
 def located(*updates):
@@ -39,14 +38,14 @@ def spoiled(value):
 )
 def test_an_update_that_cannot_be_averaged_is_rejected_with_the_reason(changes, reason):
     bad, good = update("mote-01", 1, 10, **changes), update("mote-02", 1, 10)
-    said = refusal(RULES, STATE.version, START + WINDOW, bad)
+    said = refusal(RULES, STATE, START + WINDOW, bad)
     assert reason in said
     after, model = close(RULES, STATE, located(bad, good))
     rejected, accepted = model.contributions
     assert (rejected.outcome, rejected.coefficient, rejected.reason) == ("rejected", 0, said)
     assert (accepted.outcome, accepted.coefficient, accepted.reason) == ("accepted", 1, None)
     assert model.weights == good.weights
-    assert weights.flat_to_bytes(RULES.config, after.weights) == good.weights
+    assert weights.flat_to_bytes(RULES.config, after.parent.weights) == good.weights
     assert model.example_count == good.example_count
 
 

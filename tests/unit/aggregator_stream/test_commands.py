@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator_stream.commands import CommandError, passed
-from aggregator_stream.restore import beginning, restore
+from aggregator_stream.restore import beginning
 from aggregator_stream.state import Mark, Order
 from aggregator_stream.windows import step
 from schemas.events import Decision, ModelCommand
-from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, fold, update, written
+from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, fold, restored, update, written
 from tests.unit.aggregator_stream.test_verification import checked
 
 ONE = RULES._replace(partitions=1)
@@ -125,7 +125,7 @@ def test_killed_anywhere_the_fold_goes_on_with_the_same_events(commanded, killed
 
     whole = run(beginning(ONE), sequence)
     before = run(beginning(ONE), sequence[:killed])
-    state = restore(ONE, before)
+    state = restored(ONE, before)
     left = [r for r in sequence if not isinstance(r, Order) and r.offset >= state.positions.get(r.partition, 0)]
     # What is behind the command is read behind it again, as far as it had not been decided.
     place = sum(not isinstance(r, Order) and r.offset < state.positions.get(0, 0) for r in sequence[:commanded])

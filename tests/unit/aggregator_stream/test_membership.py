@@ -5,15 +5,14 @@ import pytest
 
 from aggregator_stream.closing import close
 from aggregator_stream.membership import choose, members, refusal
-from aggregator_stream.restore import beginning
 from aggregator_stream.state import Located
 from forecaster import weights
 from schemas.events import HorizonError
-from tests.unit.aggregator_stream.fleet import RULES, START, WINDOW, update
+from tests.unit.aggregator_stream.fleet import RULES, START, WINDOW, standing, update
 from tests.unit.forecaster.series import TINY
 
 END = START + WINDOW
-STATE = beginning(RULES)._replace(version=10, window=START // WINDOW)
+STATE = standing(RULES, 10)
 
 
 def located(*updates):
@@ -21,7 +20,7 @@ def located(*updates):
 
 
 def discounts(*updates, rules=RULES):
-    chosen = choose(rules, 10, END, updates)
+    chosen = choose(rules, STATE, END, updates)
     return {member.update_id: member.discount for member in members(rules, 10, chosen)}
 
 
@@ -49,14 +48,14 @@ def test_shares_are_by_discounted_examples():
 
 def test_an_update_past_the_bound_is_rejected_with_the_reason():
     rules = RULES._replace(staleness_bound=8)
-    assert refusal(rules, 10, END, update("mote-01", 1, 10, base_version=2)) is None
-    assert refusal(rules, 10, END, update("mote-01", 1, 10, base_version=1)) == "stale by 9 versions, more than 8"
+    assert refusal(rules, STATE, END, update("mote-01", 1, 10, base_version=2)) is None
+    assert refusal(rules, STATE, END, update("mote-01", 1, 10, base_version=1)) == "stale by 9 versions, more than 8"
 
 
 @pytest.mark.parametrize("error", [(-1, 0.5, 1.0), (2, float("nan"), 1.0), (2, 0.5, float("inf"))])
 def test_errors_that_are_no_numbers_do_not_get_into_the_fleets(error):
     bad = update("mote-01", 1, 10, errors=(HorizonError("temperature", WINDOW, *error),))
-    assert refusal(RULES, 10, END, bad) == "reports errors that are no numbers"
+    assert refusal(RULES, STATE, END, bad) == "reports errors that are no numbers"
 
 
 def test_a_window_with_too_few_contributors_lets_the_model_stand_and_says_so():
@@ -65,7 +64,7 @@ def test_a_window_with_too_few_contributors_lets_the_model_stand_and_says_so():
     bad = update("mote-03", 1, 10, architecture="tanh-1-1")
     after, model = close(rules, STATE, located(*few, bad))
     assert (model.promotion, model.reason) == ("unchanged", "too few contributors: 2 of 3")
-    assert model.weights == weights.flat_to_bytes(TINY, STATE.weights)
+    assert model.weights == weights.flat_to_bytes(TINY, STATE.parent.weights)
     assert (model.version, after.version, model.example_count) == (11, 11, 0)
     outcomes = {c.update_id: (c.outcome, c.coefficient, c.reason) for c in model.contributions}
     assert outcomes["mote-01/1"] == ("superseded", 0, None)

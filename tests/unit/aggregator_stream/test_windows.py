@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator_stream.restore import beginning, restore
+from aggregator_stream.restore import beginning
 from aggregator_stream.state import End, Located, Mark
 from forecaster import weights
 from tests.unit.aggregator_stream.fleet import (
@@ -21,6 +21,7 @@ from tests.unit.aggregator_stream.fleet import (
     hash_of,
     merged,
     params,
+    restored,
     update,
     written,
 )
@@ -118,9 +119,9 @@ def test_a_fold_that_is_killed_anywhere_goes_on_with_the_same_models(rows, order
     whole = fold(beginning(RULES), sequence)[1]
     killed = round(share * len(sequence))
     _, before = fold(beginning(RULES), sequence[:killed])
-    restored = restore(RULES, before)
-    left = [record for record in sequence if record.offset >= restored.positions.get(record.partition, 0)]
-    _, after = fold(restored, left)
+    state = restored(RULES, before)
+    left = [record for record in sequence if record.offset >= state.positions.get(record.partition, 0)]
+    _, after = fold(state, left)
     assert without_positions(before + after) == without_positions(whole)
 
 
@@ -297,9 +298,9 @@ def test_one_device_whose_clock_is_off_by_years_takes_nobody_along(place):
     lied = [c for model in models for c in model.contributions if c.device_id == "mote-03"]
     assert {(c.outcome, c.reason.split(":")[0]) for c in lied} == {("rejected", "its clock is ahead of all others")}
     assert all({"mote-01", "mote-02"} <= {c.device_id for c in model.contributions} for model in models)
-    restored = restore(one, models)
-    left = [record for record in records if record.offset >= restored.positions[0]]
-    assert fold(restored, left, one)[1] == []
+    again = restored(one, models)
+    left = [record for record in records if record.offset >= again.positions[0]]
+    assert fold(again, left, one)[1] == []
     decided = [c.update_id for model in models for c in model.contributions]
     assert len(decided) + len(state.pending) == len(records) == len(set(decided)) + len(state.pending)
 
