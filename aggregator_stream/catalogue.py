@@ -29,10 +29,10 @@ class Placed(NamedTuple):
 
 
 class Version(NamedTuple):
-    """What is kept of a version, about 1 KB.
+    """What is kept of a version, 1 to 2 KB.
 
     Attributes:
-        event: without weights, contributions, errors, the strategy's state and offsets.
+        event: without weights, contributions, errors and those of its evaluations, the strategy's state and offsets.
         contributors: updates with a share in its weights.
         scored: sensor and horizon of each error; versions with the same ones share it.
         numbers: count, error and persistence's error of each.
@@ -66,7 +66,7 @@ class Catalogue(NamedTuple):
         versions: by number.
         order: their numbers, ascending.
         weights: safetensors of the newest ``KEPT`` versions, by number.
-        tally: what became of windows and updates.
+        tally: what became of windows, updates and versions.
     """
 
     versions: Mapping[int, Version] = MappingProxyType({})
@@ -143,6 +143,8 @@ def _lean(model: GlobalModel) -> GlobalModel:
         weights=b"",
         contributions=(),
         errors=(),
+        decisions=tuple(d._replace(state=intern(d.state), by=intern(d.by)) for d in model.decisions),
+        evaluations=tuple(said._replace(errors=()) for said in model.evaluations),
         resume_offsets={},
         command_offsets={},
         server_state=b"",

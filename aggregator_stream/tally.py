@@ -1,4 +1,4 @@
-"""What became of windows and updates, counted over all versions: a pure fold, so a restart changes no count."""
+"""What became of windows, updates and versions, counted over all of them: a pure fold, so a restart changes nothing."""
 
 import re
 from collections import Counter
@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from schemas.events import Contribution, GlobalModel
+from aggregator_stream.promotion import PINNED, POLICY, PROMOTED, REJECTED, RELEASED, ROLLED_BACK
+from schemas.events import Contribution, Decision, GlobalModel
 
 OUTCOMES = ("accepted", "clipped", "superseded", "rejected")
+STATES = (PROMOTED, REJECTED, ROLLED_BACK, PINNED, RELEASED)
+OPERATOR = "operator"
 OTHER = "other"
 _CLASSES = {
     name: re.compile(pattern)
@@ -37,11 +40,13 @@ class Tally(NamedTuple):
             that an operator's command made has no window.
         updates: by outcome and class of reason, which is empty where there is no reason.
         late: updates that came after the window of their event time had closed.
+        decisions: on versions, by what became of them and who said so: ``policy`` or ``operator``.
     """
 
     windows: Mapping[str, int] = MappingProxyType({})
     updates: Mapping[tuple[str, str], int] = MappingProxyType({})
     late: int = 0
+    decisions: Mapping[tuple[str, str], int] = MappingProxyType({})
 
 
 def counted(tally: Tally, model: GlobalModel) -> Tally:
@@ -53,7 +58,9 @@ def counted(tally: Tally, model: GlobalModel) -> Tally:
         windows[_result(model)] += 1
     # A window includes its own end, and not its beginning.
     late = sum(c.event_time <= model.window_start for c in model.contributions)
-    return Tally(windows, updates, tally.late + late)
+    decisions = Counter(dict(tally.decisions))
+    decisions.update(map(_decision, model.decisions))
+    return Tally(windows, updates, tally.late + late, decisions)
 
 
 def reason_class(reason: str | None) -> str:
@@ -65,6 +72,12 @@ def reason_class(reason: str | None) -> str:
 
 def _outcome(contribution: Contribution) -> str:
     return contribution.outcome if contribution.outcome in OUTCOMES else OTHER
+
+
+def _decision(decision: Decision) -> tuple[str, str]:
+    # An operator's decision names the command, of which there is no end.
+    state = decision.state if decision.state in STATES else OTHER
+    return state, POLICY if decision.by == POLICY else OPERATOR
 
 
 def _result(model: GlobalModel) -> str:

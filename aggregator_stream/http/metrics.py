@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from aggregator_stream.catalogue import stood_on
 from aggregator_stream.http.board import Board
+from schemas.events import GlobalModel
 
 
 class Derived(Collector):
@@ -21,6 +22,16 @@ class Derived(Collector):
         yield from self._counts()
         board, newest = self._board, self._board.catalogue.newest
         yield _gauge("fedlog_model_version", "The newest version.", newest.event.version if newest else 0)
+        yield _gauge(
+            "fedlog_champion_version",
+            "The version that everybody stands on.",
+            newest.event.stands_on if newest else 0,
+        )
+        yield _gauge(
+            "fedlog_candidate_ratio",
+            "Of the newest candidate's error to the champion's, as the newest version says.",
+            _candidate_ratio(newest.event) if newest else None,
+        )
         yield _gauge("fedlog_updates_pending", "Updates that no window has decided.", board.pending)
         yield _gauge(
             "fedlog_window_lag_seconds", "Event time from the newest window's end to the newest update.", board.lag_s
@@ -50,7 +61,19 @@ class Derived(Collector):
             updates.add_metric([outcome, reason], count)
         late = CounterMetricFamily("fedlog_updates_late", "Updates that came after the window of their event time.")
         late.add_metric([], tally.late)
-        yield from (windows, updates, late)
+        decisions = CounterMetricFamily(
+            "fedlog_decisions", "Decisions on versions by what became of them and who said so.", labels=["state", "by"]
+        )
+        for (state, by), count in tally.decisions.items():
+            decisions.add_metric([state, by], count)
+        yield from (windows, updates, late, decisions)
+
+
+def _candidate_ratio(event: GlobalModel) -> float | None:
+    """Of the newest version that is held against an older champion: the fallback is older than the champion."""
+    candidates = (said for said in event.evaluations if said.version > said.champion)
+    newest = max(candidates, key=lambda said: said.version, default=None)
+    return newest.ratio if newest else None
 
 
 def _gauge(name: str, documentation: str, value: float | None) -> GaugeMetricFamily:

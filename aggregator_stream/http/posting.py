@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +15,7 @@ from forecaster.config import Config
 from forecaster.knowledge import architecture
 from forecaster.weights import WeightsError
 from schemas.codec import EARLIEST, LATEST
-from schemas.events import HorizonError, LocalUpdate
+from schemas.events import Evaluation, HorizonError, LocalUpdate, PairedError
 
 INT, LONG = 2**31 - 1, 2**63 - 1
 _LARGEST_ERROR = 1e9  # of any sensor in its unit: a mean over many must stay finite
@@ -53,6 +53,35 @@ class PostedError(BaseModel):
     persistence_mae: float = Field(ge=0, le=_LARGEST_ERROR)
 
 
+class PostedPairedError(PostedError):
+    """How well a global model's own forecasts of one sensor did, beside the champion's and "it stays as it is"."""
+
+    champion_mae: float = Field(ge=0, le=_LARGEST_ERROR, description="The champion's, of the same labels.")
+
+
+class PostedEvaluation(BaseModel):
+    """How a version of the global model did beside the champion on the device's labels."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    version: int = Field(ge=0, le=LONG, description="The model judged: the newest candidate, or the fallback.")
+    champion: int = Field(ge=0, le=LONG, description="The one it is held against.")
+    errors: list[PostedPairedError] = Field(max_length=100)
+
+    @model_validator(mode="after")
+    def of_two_versions(self) -> Self:
+        """A version beside itself says nothing."""
+        if self.version == self.champion:
+            raise ValueError("version is the champion itself")
+        _named_once(self.errors)
+        return self
+
+    def event(self) -> Evaluation:
+        """The part of the event."""
+        errors = tuple(PairedError(**error.model_dump()) for error in self.errors)
+        return Evaluation(self.version, self.champion, errors)
+
+
 class PostedUpdate(BaseModel):
     """What one device had learned up to a moment; moments are ms since 1970 UTC."""
 
@@ -74,6 +103,9 @@ class PostedUpdate(BaseModel):
     dataset: str = Field(max_length=200, description="Where the readings are from.")
     resets: int = Field(0, ge=0, le=INT, description="How often training began anew since the previous update.")
     closed_at: Moment | None = Field(None, description="Event time of the reading that closed the last bin.")
+    evaluations: list[PostedEvaluation] = Field(
+        [], max_length=8, description="Of other global models; at most since the previous update."
+    )
 
     @model_validator(mode="after")
     def named_by_device_and_sequence(self) -> Self:
@@ -82,14 +114,29 @@ class PostedUpdate(BaseModel):
             raise ValueError("update_id is not device_id/sequence")
         if self.last_offset < self.first_offset:
             raise ValueError("last_offset lies before first_offset")
-        if len({(error.sensor, error.horizon_ms) for error in self.errors}) < len(self.errors):
-            raise ValueError("errors name a sensor and horizon twice")
+        _named_once(self.errors)
+        if len({(said.version, said.champion) for said in self.evaluations}) < len(self.evaluations):
+            raise ValueError("evaluations name a version and champion twice")
         return self
 
     def event(self) -> LocalUpdate:
         """The event, field by field."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return LocalUpdate(**fields | {"errors": tuple(HorizonError(**error.model_dump()) for error in self.errors)})
+        errors = tuple(HorizonError(**error.model_dump()) for error in self.errors)
+        evaluations = tuple(said.event() for said in self.evaluations)
+        return LocalUpdate(**fields | {"errors": errors, "evaluations": evaluations})
+
+
+_ROWS: dict[type[BaseModel], dict[str, type[BaseModel]]] = {
+    PostedUpdate: {"errors": PostedError, "evaluations": PostedEvaluation},
+    PostedEvaluation: {"errors": PostedPairedError},
+}
+"""Fields that are lists, with what their rows must be."""
+
+
+def _named_once(errors: Sequence[PostedError]) -> None:
+    if len({(error.sensor, error.horizon_ms) for error in errors}) < len(errors):
+        raise ValueError("errors name a sensor and horizon twice")
 
 
 def parsed(body: bytes) -> LocalUpdate:
@@ -110,35 +157,44 @@ def parsed(body: bytes) -> LocalUpdate:
         raise invalid(faults(error, "body")) from error
 
 
-def _unknown(value: Any) -> Iterator[Fault]:
+def _unknown(value: Any, model: type[BaseModel] = PostedUpdate, where: str = "body") -> Iterator[Fault]:
     """Fields there are none of, one by one: pydantic would spend seconds of everybody's time on 100,000 of them."""
     if not isinstance(value, dict):
         return
     for name in value:
-        if name not in PostedUpdate.model_fields:
-            yield Fault(where=f"body/{name}"[:LONGEST], detail="There is no such field")
-    rows = value.get("errors")
-    for n, row in enumerate(rows if isinstance(rows, list) else []):
-        for name in row if isinstance(row, dict) else ():
-            if name not in PostedError.model_fields:
-                yield Fault(where=f"body/errors/{n}/{name}"[:LONGEST], detail="There is no such field")
+        if name not in model.model_fields:
+            yield Fault(where=f"{where}/{name}"[:LONGEST], detail="There is no such field")
+    for name, row_model in _ROWS.get(model, {}).items():
+        rows = value.get(name)
+        for n, row in enumerate(rows if isinstance(rows, list) else []):
+            yield from _unknown(row, row_model, f"{where}/{name}/{n}")
 
 
 def check(config: Config, newest: int, update: LocalUpdate) -> None:
     """Hold an update against the network that is trained and the versions there are.
 
     Raises:
-        ProblemError: an update that a window could only reject.
+        ProblemError: an update that a window could only reject, or use without some of what it says.
     """
     wrong: list[Fault] = []
     if update.architecture != architecture(config):
         wrong.append(Fault(where="body/architecture", detail=f"Not {architecture(config)}"))
-    if update.base_version > newest:
-        wrong.append(Fault(where="body/base_version", detail=f"Unknown: the newest is {newest}"))
+    versions = {"base_version": update.base_version}
+    errors: dict[str, Sequence[HorizonError | PairedError]] = {"errors": update.errors}
+    for n, said in enumerate(update.evaluations):
+        place = f"evaluations/{n}"
+        versions |= {f"{place}/version": said.version, f"{place}/champion": said.champion}
+        errors[f"{place}/errors"] = said.errors
+    wrong += [
+        Fault(where=f"body/{place}", detail=f"Unknown: the newest is {newest}")
+        for place, version in versions.items()
+        if version > newest
+    ]
     horizons = config.horizons_ms
     wrong += [
-        Fault(where=f"body/errors/{n}/horizon_ms", detail=f"None of {list(horizons)}")
-        for n, error in enumerate(update.errors)
+        Fault(where=f"body/{place}/{n}/horizon_ms", detail=f"None of {list(horizons)}")
+        for place, rows in errors.items()
+        for n, error in enumerate(rows)
         if error.horizon_ms not in horizons
     ]
     try:

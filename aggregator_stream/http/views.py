@@ -1,9 +1,11 @@
 """Versions as the API shows them."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, Field
 
 from aggregator_stream.catalogue import Version
-from schemas.events import Contribution, GlobalModel, HorizonError
+from schemas.events import Contribution, FleetEvaluation, GlobalModel, HorizonError, PairedError
 from schemas.wire import iso
 
 
@@ -24,6 +26,28 @@ class ErrorView(BaseModel):
     count: int = Field(description="Labels that came due.")
     mae: float | None = Field(description="Mean absolute error.")
     persistence_mae: float | None
+
+
+class PairedErrorView(ErrorView):
+    """How well a version's own forecasts of one sensor did, beside the champion's and "it stays as it is"."""
+
+    champion_mae: float | None = Field(description="The champion's, of the same labels.")
+
+
+class EvaluationView(BaseModel):
+    """How a version did beside the champion on the labels of the window."""
+
+    version: int
+    champion: int = Field(description="The version that it was held against.")
+    devices: int = Field(description="That judged.")
+    examples: int = Field(description="Labels, of all sensors and horizons.")
+    ratio: float | None = Field(description="Of its error to the champion's: the median over the devices' own.")
+
+
+class WholeEvaluationView(EvaluationView):
+    """The same with its errors."""
+
+    errors: list[PairedErrorView] = Field(description="Means over all devices' labels.")
 
 
 class Place(BaseModel):
@@ -47,7 +71,7 @@ class DecisionView(BaseModel):
     """What a version changes in the standing of versions."""
 
     version: int
-    state: str = Field(description="promoted or rolled_back")
+    state: str = Field(description="promoted, rejected, rolled_back, pinned, or released: no longer pinned")
     by: str = Field(description="policy, or the operator's command")
     reason: str
 
@@ -69,7 +93,10 @@ class ModelView(BaseModel):
     reason: str | None = Field(description="Why the weights are the parent's; null where they are not.")
     champion: int = Field(description="The version that everybody stands on from here on.")
     pinned: bool = Field(description="Whether an operator has said so, and later versions do not change it.")
+    fallback: int | None = Field(description="The version gone back to where the champion does worse; null: none.")
+    candidates: list[int] = Field(description="Newer versions that may yet be promoted, ascending.")
     decisions: list[DecisionView]
+    evaluations: Sequence[EvaluationView] = Field(description="What the window's updates said of versions.")
     notes: dict[str, float | None]
     architecture: str
     dataset: str
@@ -95,8 +122,9 @@ class ContributionView(BaseModel):
 
 
 class WholeModelView(ModelView):
-    """One version with every update that its window looked at."""
+    """One version with every update that its window looked at, and all that they said of versions."""
 
+    evaluations: Sequence[WholeEvaluationView]
     contributions: list[ContributionView]
 
 
@@ -125,12 +153,20 @@ class HealthView(BaseModel):
 
 def model_view(version: Version) -> ModelView:
     """What is shown of a version without reading the log."""
-    return ModelView(**_shown(version))
+    evaluations = [EvaluationView(**_evaluation(said)) for said in version.event.evaluations]
+    return ModelView(**_shown(version), evaluations=evaluations)
 
 
 def whole_model_view(version: Version, event: GlobalModel) -> WholeModelView:
-    """The same with the contributions of its event."""
-    return WholeModelView(**_shown(version), contributions=[_contribution(c) for c in event.contributions])
+    """The same with what its event alone holds: contributions, and the errors of evaluations."""
+    return WholeModelView(
+        **_shown(version),
+        evaluations=[
+            WholeEvaluationView(**_evaluation(said), errors=[_paired(error) for error in said.errors])
+            for said in event.evaluations
+        ],
+        contributions=[_contribution(c) for c in event.contributions],
+    )
 
 
 def path_of(number: int) -> str:
@@ -160,6 +196,8 @@ def _shown(version: Version) -> dict[str, object]:
         "reason": event.reason,
         "champion": event.stands_on,
         "pinned": event.pinned,
+        "fallback": event.fallback if event.fallback >= 0 else None,
+        "candidates": event.candidates,
         "decisions": [DecisionView.model_validate(decision._asdict()) for decision in event.decisions],
         "notes": event.notes,
         "architecture": event.architecture,
@@ -176,6 +214,14 @@ def _shown(version: Version) -> dict[str, object]:
 
 def _error(error: HorizonError) -> ErrorView:
     return ErrorView.model_validate(error._asdict())
+
+
+def _evaluation(said: FleetEvaluation) -> dict[str, object]:
+    return {name: value for name, value in said._asdict().items() if name != "errors"}
+
+
+def _paired(error: PairedError) -> PairedErrorView:
+    return PairedErrorView.model_validate(error._asdict())
 
 
 def _contribution(contribution: Contribution) -> ContributionView:

@@ -14,7 +14,7 @@ from aggregator_stream.http.api import create
 from aggregator_stream.http.board import Board, LogUnavailableError
 from forecaster import weights
 from forecaster.knowledge import architecture, initial
-from schemas.events import Contribution, GlobalModel, HorizonError
+from schemas.events import Contribution, Evaluation, FleetEvaluation, GlobalModel, HorizonError, PairedError
 from tests.unit.forecaster.series import TINY
 
 TOKEN = "let me in"
@@ -26,6 +26,8 @@ ERRORS = tuple(
     for n, horizon in enumerate(TINY.horizons_ms)
     for sensor in ("temperature", "light")
 )
+PAIRED = tuple(PairedError(*error[:4], 0.125 + error.mae, error.persistence_mae) for error in ERRORS)
+EVALUATIONS = (Evaluation(3, 2, PAIRED), Evaluation(0, 2, PAIRED[:1]))
 
 
 def contribution(device, sequence, outcome="accepted", coefficient=0.5, reason=None, minute=5):
@@ -45,6 +47,16 @@ def model(version, **changes):
         *("fleet", version, version - 1, end - WINDOW, end, "fedavg", {"decay": 0.5}, architecture(TINY)),
         *(b"weights of %d" % version, PAIR, 18, ERRORS, "promoted", {"0": 5}, "test"),
     )._replace(**changes)
+
+
+def judged(version, champion, ratio=0.75):
+    """What a window's updates say of a version."""
+    return FleetEvaluation(version, champion, 5, 48, ratio, PAIRED)
+
+
+def told(said):
+    """An evaluation as JSON has it."""
+    return said._asdict() | {"errors": [error._asdict() for error in said.errors]}
 
 
 def placed(*models):
@@ -77,6 +89,7 @@ def posted(**changes):
         "dataset": "greenhouses",
         "resets": 1,
         "closed_at": START + 21 * MINUTE,
+        "evaluations": [told(said) for said in EVALUATIONS],
     } | changes
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aggregator_stream.catalogue import KEPT, Catalogue, Placed, extended, page, stood_on
 from aggregator_stream.tally import reason_class
-from schemas.events import Decision, HorizonError
-from tests.unit.aggregator_stream.asking import ERRORS, PAIR, START, WINDOW, contribution, model, placed
+from schemas.events import Decision, HorizonError, PairedError
+from tests.unit.aggregator_stream.asking import ERRORS, PAIR, PAIRED, START, WINDOW, contribution, judged, model, placed
 
 numbers = st.integers(1, 60)
 
@@ -67,10 +67,14 @@ def test_a_version_keeps_all_but_what_is_large():
         pinned=True,
         decisions=(Decision(3, "promoted", "ops-1", "worse"),),
         command_offsets={"0": 4},
+        fallback=2,
+        candidates=(5, 7),
+        evaluations=(judged(2, 3, 1.5), judged(5, 3)),
     )
     [version] = extended(Catalogue(), [Placed(event, 3, 2**40)]).versions.values()
     large = {"weights": b"", "contributions": (), "errors": (), "resume_offsets": {}, "server_state": b""}
     large["command_offsets"] = {}
+    large["evaluations"] = (judged(2, 3, 1.5)._replace(errors=()), judged(5, 3)._replace(errors=()))
     assert version.event == event._replace(**large)
     assert version.errors == ERRORS
     assert (version.contributors, version.size, version.partition, version.offset) == (2, 12, 3, 2**40)
@@ -108,6 +112,24 @@ def test_updates_are_counted_by_outcome_and_class_of_reason_once():
     assert dict(catalogue.tally.windows) == {"changed": 2, "empty": 1, "unchanged": 1}
     # The end of a window is in it: 30 minutes is late for the second window, 31 is not.
     assert catalogue.tally.late == 1
+
+
+def test_decisions_are_counted_by_state_and_by_who_said_so_once():
+    first = model(1, decisions=(Decision(1, "promoted", "policy", "x"), Decision(0, "rejected", "policy", "x")))
+    second = model(2, decisions=(Decision(1, "promoted", "ops-1", "x"), Decision(2, "rolled_back", "ops-1", "x")))
+    third = model(3, decisions=(Decision(1, "released", "ops-2", "x"), Decision(1, "praised", "policy", "x")))
+    fourth = model(4, decisions=(Decision(4, "promoted", "policy", "x"), Decision(4, "promoted", "ops-3", "x")))
+    log = placed(first, second, second, third, fourth, model(5), first)
+    expected = {
+        ("promoted", "policy"): 2,
+        ("rejected", "policy"): 1,
+        ("promoted", "operator"): 2,
+        ("rolled_back", "operator"): 1,
+        ("released", "operator"): 1,
+        ("other", "policy"): 1,
+    }
+    for n in range(len(log)):
+        assert dict(extended(extended(Catalogue(), log[:n]), log[n:]).tally.decisions) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,7 +187,23 @@ def test_ten_thousand_versions_cost_little_memory():
     def decoded(number):
         """As from the log: nothing is shared with another event."""
         errors = tuple(HorizonError("".join(list(e.sensor)), int(str(e.horizon_ms)), *e[2:]) for e in ERRORS * 2)
-        return model(number, errors=errors, dataset="".join(["te", "st"]), strategy_parameters={"decay": 0.5})
+        paired = tuple(PairedError("".join(list(e.sensor)), int(str(e.horizon_ms)), *e[2:]) for e in PAIRED * 2)
+        said = tuple(
+            judged(n, number - 2, number / 7)._replace(errors=paired, examples=number + 500)
+            for n in (number - 3, number - 1)
+        )
+        reason = f"version {number - 1} has 0.987 of the error of version {number - 2}, by 12345 labels of 54 devices"
+        return model(
+            number,
+            errors=errors,
+            dataset="".join(["te", "st"]),
+            strategy_parameters={"decay": 0.5},
+            champion=number - 1,
+            fallback=number - 2,
+            candidates=(number,),
+            decisions=(Decision(number - 1, "".join(["promo", "ted"]), "".join(["pol", "icy"]), reason),),
+            evaluations=said,
+        )
 
     tracemalloc.start()
     try:
@@ -174,5 +212,5 @@ def test_ten_thousand_versions_cost_little_memory():
     finally:
         tracemalloc.stop()
     assert len(catalogue.versions) == 10_000
-    assert held < 20_000_000
+    assert held < 23_000_000
     assert catalogue.newest.event.window_end == START + 10_000 * WINDOW

@@ -5,7 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aggregator_stream.catalogue import Placed
 from aggregator_stream.http.board import Board
-from tests.unit.aggregator_stream.asking import PAIR, START, WINDOW, api, contribution, model, posted
+from schemas.events import Decision
+from tests.unit.aggregator_stream.asking import PAIR, START, WINDOW, api, contribution, judged, model, posted
 
 
 def scraped(asked):
@@ -36,6 +37,52 @@ def test_nothing_is_made_up_before_the_first_update():
     found = scraped(api(model(1)))
     assert ("fedlog_window_lag_seconds",) not in found
     assert ("fedlog_model_age_seconds", ("clock", "event")) not in found
+
+
+def test_the_champion_is_the_one_that_the_newest_version_says():
+    asked = api(model(1), model(2, champion=2), model(3, promotion="candidate", champion=1))
+    assert scraped(asked)["fedlog_champion_version",] == 1
+    assert scraped(api(model(1), model(2)))["fedlog_champion_version",] == 2
+    assert scraped(api(model(1, champion=0)))["fedlog_champion_version",] == 0
+
+
+def test_before_the_first_version_there_is_a_champion_and_no_candidate():
+    asked = api()
+    asked.board.catalogue = type(asked.board.catalogue)()
+    found = scraped(asked)
+    assert found["fedlog_champion_version",] == 0
+    assert ("fedlog_candidate_ratio",) not in found
+    assert "fedlog_decisions_total" not in {key[0] for key in found}
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "ratio"),
+    [
+        ((), None),
+        ((judged(1, 3, 1.5),), None),
+        ((judged(1, 3, 1.5), judged(4, 3, 0.9)), 0.9),
+        ((judged(5, 3, 0.8), judged(4, 3, 0.9), judged(1, 3, 1.5)), 0.8),
+    ],
+)
+def test_the_candidates_ratio_is_the_newest_ones_in_the_newest_version(evaluations, ratio):
+    # It is held against the champion of its window, even where it has been promoted since.
+    asked = api(model(5, evaluations=(judged(4, 3, 0.5),)), model(6, champion=5, evaluations=evaluations))
+    assert scraped(asked).get(("fedlog_candidate_ratio",)) == ratio
+
+
+def test_decisions_by_state_and_by_who_said_so():
+    by_policy = (Decision(1, "promoted", "policy", "better"), Decision(0, "rejected", "policy", "worse"))
+    commands = [
+        model(n, decisions=(Decision(1, "promoted", f"ops-{n}", "x"), Decision(n, "rolled_back", f"ops-{n}", "x")))
+        for n in range(3, 50)
+    ]
+    found = scraped(api(model(1, decisions=by_policy[:1]), model(2, decisions=by_policy), *commands))
+    assert {key[1:]: value for key, value in found.items() if key[0] == "fedlog_decisions_total"} == {
+        (("by", "policy"), ("state", "promoted")): 2,
+        (("by", "policy"), ("state", "rejected")): 1,
+        (("by", "operator"), ("state", "promoted")): 47,
+        (("by", "operator"), ("state", "rolled_back")): 47,
+    }
 
 
 def test_updates_by_outcome_and_class_of_reason():

@@ -12,12 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aggregator_stream.http.board import LogUnavailableError
-from aggregator_stream.http.posting import PostedUpdate
+from aggregator_stream.http.posting import PostedEvaluation, PostedPairedError, PostedUpdate
 from forecaster import weights
 from forecaster.knowledge import architecture, initial
 from schemas.codec import EARLIEST, LATEST
-from schemas.events import SENSORS, LocalUpdate
-from tests.unit.aggregator_stream.asking import ERRORS, MINUTE, START, TOKEN, api, known, posted, problem
+from schemas.events import SENSORS, Evaluation, LocalUpdate, PairedError
+from tests.unit.aggregator_stream.asking import (
+    ERRORS,
+    EVALUATIONS,
+    MINUTE,
+    START,
+    TOKEN,
+    api,
+    known,
+    posted,
+    problem,
+    told,
+)
 from tests.unit.forecaster.series import TINY
 
 
@@ -50,7 +61,26 @@ EVENT = LocalUpdate(
     dataset="greenhouses",
     resets=1,
     closed_at=START + 21 * MINUTE,
+    evaluations=EVALUATIONS,
 )
+
+
+def judging(**changes):
+    """Evaluations as a device posts them, the first of them changed."""
+    first, *others = map(told, EVALUATIONS)
+    return {"evaluations": [first | changes, *others]}
+
+
+def paired(**changes):
+    """The same with the first error of the first changed."""
+    first, *others = told(EVALUATIONS[0])["errors"]
+    return judging(errors=[first | changes, *others])
+
+
+def about(count):
+    """Evaluations of as many pairs of versions."""
+    pairs = [(version, champion) for version in range(4) for champion in range(4) if version != champion]
+    return {"evaluations": [told(Evaluation(*pair, ())) for pair in pairs[:count]]}
 
 
 def test_a_posted_update_becomes_the_event_it_says():
@@ -59,12 +89,15 @@ def test_a_posted_update_becomes_the_event_it_says():
     assert answer.status_code == 202
     assert answer.json() == {"update_id": "greenhouse-3/4", "partition": 3, "offset": 41}
     assert asked.submitted == [EVENT]
-    assert all(type(a) is type(b) for a, b in zip(asked.submitted[0], EVENT, strict=True))
+    [event] = asked.submitted
+    assert all(type(a) is type(b) for a, b in zip(event, EVENT, strict=True))
+    assert {type(said) for said in event.evaluations} == {Evaluation}
+    assert {type(error) for said in event.evaluations for error in said.errors} == {PairedError}
 
 
 def test_what_may_be_left_out_has_the_events_defaults():
     asked = api()
-    optional = ("adopted_at", "reading_partition", "first_offset", "last_offset", "resets", "closed_at")
+    optional = ("adopted_at", "reading_partition", "first_offset", "last_offset", "resets", "closed_at", "evaluations")
     answer = asked.post(json=posted(**dict.fromkeys(optional), base_version=0, errors=[]))
     assert answer.status_code == 202
     [event] = asked.submitted
@@ -77,7 +110,14 @@ def test_what_may_be_left_out_has_the_events_defaults():
         errors=(),
         resets=0,
         closed_at=None,
+        evaluations=(),
     )
+
+
+def test_eight_evaluations_are_taken_and_one_may_say_nothing():
+    asked = api()
+    assert asked.post(json=posted(**about(8))).status_code == 202
+    assert [len(said.errors) for said in asked.submitted[0].evaluations] == [0] * 8
 
 
 def test_the_same_update_posted_twice_is_the_same_event_twice():
@@ -88,6 +128,8 @@ def test_the_same_update_posted_twice_is_the_same_event_twice():
 
 def test_the_model_has_the_fields_of_the_event_and_its_sensors():
     assert tuple(PostedUpdate.model_fields) == LocalUpdate._fields
+    assert tuple(PostedEvaluation.model_fields) == Evaluation._fields
+    assert set(PostedPairedError.model_fields) == set(PairedError._fields)
     schema = PostedUpdate.model_json_schema()["$defs"]["PostedError"]["properties"]["sensor"]
     assert tuple(schema["enum"]) == SENSORS
 
@@ -138,6 +180,29 @@ def test_the_model_has_the_fields_of_the_event_and_its_sensors():
         ({"resets": -1}, "body/resets"),
         ({"colour": "green"}, "body/colour"),
         ({"errors": [ERRORS[0]._asdict() | {"colour": "green"}]}, "body/errors/0/colour"),
+        ({"evaluations": {}}, "body/evaluations"),
+        (about(9), "body/evaluations"),
+        ({"evaluations": [told(EVALUATIONS[0])] * 2}, "body"),
+        (judging(version=4), "body/evaluations/0/version"),
+        (judging(version=-1), "body/evaluations/0/version"),
+        (judging(version=2**63), "body/evaluations/0/version"),
+        (judging(version="3"), "body/evaluations/0/version"),
+        (judging(champion=4), "body/evaluations/0/champion"),
+        (judging(champion=-1), "body/evaluations/0/champion"),
+        (judging(champion=3), "body/evaluations/0"),
+        (judging(colour="green"), "body/evaluations/0/colour"),
+        (judging(errors=None), "body/evaluations/0/errors"),
+        (judging(errors=[told(EVALUATIONS[0])["errors"][0]] * 2), "body/evaluations/0"),
+        (judging(errors=[told(EVALUATIONS[0])["errors"][0]] * 101), "body/evaluations/0/errors"),
+        (paired(sensor="sound"), "body/evaluations/0/errors/0/sensor"),
+        (paired(horizon_ms=1), "body/evaluations/0/errors/0/horizon_ms"),
+        (paired(count=0), "body/evaluations/0/errors/0/count"),
+        (paired(count=2**31), "body/evaluations/0/errors/0/count"),
+        (paired(mae=-0.1), "body/evaluations/0/errors/0/mae"),
+        (paired(champion_mae=-0.1), "body/evaluations/0/errors/0/champion_mae"),
+        (paired(champion_mae=1e300), "body/evaluations/0/errors/0/champion_mae"),
+        (paired(persistence_mae=1e300), "body/evaluations/0/errors/0/persistence_mae"),
+        (paired(colour="green"), "body/evaluations/0/errors/0/colour"),
     ],
 )
 def test_what_is_not_an_update_is_refused_by_field_and_never_written(changes, where):
@@ -151,10 +216,12 @@ def test_what_is_not_an_update_is_refused_by_field_and_never_written(changes, wh
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_none_are_refused(number):
     asked = api()
-    body = json.dumps(posted()).replace('"mae": 0.25', f'"mae": {number}', 1)
-    answer = asked.post(content=body, headers={"Content-Type": "application/json"})
-    assert number in body
-    assert problem(answer, answer.status_code)["status"] in (400, 422)
+    for good in ('"mae": 0.25', '"champion_mae": 0.375'):
+        name = good.partition(":")[0]
+        body = json.dumps(posted()).replace(good, f"{name}: {number}", 1)
+        answer = asked.post(content=body, headers={"Content-Type": "application/json"})
+        assert number in body
+        assert problem(answer, answer.status_code)["status"] in (400, 422)
     assert asked.submitted == []
 
 
@@ -163,19 +230,43 @@ def test_all_faults_are_said_at_once_but_not_without_end():
     found = problem(asked.post(json=posted(sequence=0, example_count=0, dataset=None)), 422)
     assert {"body/sequence", "body/example_count", "body/dataset"} <= {fault["where"] for fault in found["errors"]}
     strange = {f"{'x' * 500}{n}": n for n in range(1000)}
-    for body in (strange, posted(errors=[strange]), posted(errors=[[]] * 100)):
+    empty = {"version": 1, "champion": 0, "errors": [{}] * 100}
+    for body in (
+        strange,
+        posted(errors=[strange]),
+        posted(errors=[[]] * 100),
+        posted(evaluations=[strange]),
+        posted(evaluations=[{"errors": [strange]}]),
+        posted(evaluations=[empty] * 8),
+    ):
         answer = asked.post(json=body)
         assert len(problem(answer, 422)["errors"]) == 20
         assert len(answer.content) < 10_000
 
 
-def test_a_body_full_of_strange_fields_does_not_hold_the_aggregator_up():
+def answered_soon(value):
+    """What is wrong with a long body."""
     asked = api()
     asked.post(json=posted())
-    body = json.dumps({f"{n:x}": 0 for n in range(90_000)}).encode()
+    body = json.dumps(value).encode()
     begun = time.monotonic()
-    problem(asked.post(content=body, headers={"Content-Type": "application/json"}), 422)
+    found = problem(asked.post(content=body, headers={"Content-Type": "application/json"}), 422)
     assert time.monotonic() - begun < 1
+    return found["errors"]
+
+
+@pytest.mark.parametrize("within", [lambda row: row, lambda row: {"errors": [row]}], ids=["itself", "errors"])
+@pytest.mark.parametrize("place", ["", "evaluations"])
+def test_a_body_full_of_strange_fields_does_not_hold_the_aggregator_up(place, within):
+    row = within({f"{n:x}": 0 for n in range(90_000)})
+    faults = answered_soon({place: [row]} if place else row)
+    # Pydantic would say it in other words, once it had said it 90,000 times.
+    assert [fault["detail"] for fault in faults] == ["There is no such field"] * 20
+
+
+@pytest.mark.parametrize("place", ["errors", "evaluations"])
+def test_a_body_full_of_rows_does_not_hold_the_aggregator_up(place):
+    assert f"body/{place}" in {fault["where"] for fault in answered_soon({place: [{}] * 250_000})}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": 1,}', b'{"a": "\\ud800"}', b"[" * 100_000, b"nul"])

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from aggregator_stream.catalogue import KEPT, Placed
 from aggregator_stream.http.board import LogUnavailableError
 from schemas.events import Decision
-from tests.unit.aggregator_stream.asking import ERRORS, PAIR, START, WINDOW, api, contribution, model, problem
+from tests.unit.aggregator_stream.asking import (
+    ERRORS,
+    PAIR,
+    PAIRED,
+    START,
+    WINDOW,
+    api,
+    contribution,
+    judged,
+    model,
+    problem,
+    told,
+)
 
 MANY = [model(number) for number in range(1, 81)]
 
@@ -23,7 +35,11 @@ def test_the_newest_version_is_shown_with_what_decided_it():
         strategy_parameters={"beta": 0.9},
         rules={"window_ms": float(WINDOW)},
         notes={"epsilon": 1.5},
-        decisions=(Decision(3, "promoted", "policy", "newest"),),
+        fallback=0,
+        candidates=(3,),
+        champion=2,
+        decisions=(Decision(2, "promoted", "policy", "better"),),
+        evaluations=(judged(2, 1),),
         contributions=(*PAIR, contribution("mote-03", 1, "rejected", 0.0, "learned from nothing")),
     )
     asked = api(model(1), event, model(2))
@@ -48,9 +64,12 @@ def test_the_newest_version_is_shown_with_what_decided_it():
         "errors": [error._asdict() for error in ERRORS],
         "promotion": "promoted",
         "reason": None,
-        "champion": 3,
+        "champion": 2,
         "pinned": False,
-        "decisions": [{"version": 3, "state": "promoted", "by": "policy", "reason": "newest"}],
+        "fallback": 0,
+        "candidates": [3],
+        "decisions": [{"version": 2, "state": "promoted", "by": "policy", "reason": "better"}],
+        "evaluations": [{"version": 2, "champion": 1, "devices": 5, "examples": 48, "ratio": 0.75}],
         "notes": {"epsilon": 1.5},
         "architecture": event.architecture,
         "dataset": "test",
@@ -59,7 +78,7 @@ def test_the_newest_version_is_shown_with_what_decided_it():
             "self": "/global_models/3",
             "weights": "/global_models/3/weights",
             "parent": "/global_models/2",
-            "champion": "/global_models/3",
+            "champion": "/global_models/2",
         },
     }
     assert asked.fetched == []
@@ -67,6 +86,11 @@ def test_the_newest_version_is_shown_with_what_decided_it():
 
 def test_the_first_version_has_no_parent_to_link_to():
     assert api(model(1))("GET", "/global_model").json()["links"]["parent"] is None
+
+
+def test_a_version_that_names_no_other_says_so():
+    shown = api(model(1))("GET", "/global_model").json()
+    assert (shown["champion"], shown["fallback"], shown["candidates"], shown["evaluations"]) == (1, None, [], [])
 
 
 def test_a_rollback_is_shown_with_where_everybody_stands():
@@ -78,8 +102,14 @@ def test_a_rollback_is_shown_with_where_everybody_stands():
 
 def test_numbers_that_json_lacks_are_null():
     errors = (ERRORS[0]._replace(mae=float("nan"), persistence_mae=float("inf")),)
-    [error] = api(model(1, errors=errors, notes={"x": float("nan")}))("GET", "/global_model").json()["errors"]
+    paired = (PAIRED[0]._replace(mae=float("inf"), champion_mae=float("nan")),)
+    said = (judged(1, 0, float("nan"))._replace(errors=paired),)
+    asked = api(model(1, errors=errors, notes={"x": float("nan")}, evaluations=said))
+    shown = asked("GET", "/global_models/1").json()
+    [error], [evaluation] = shown["errors"], shown["evaluations"]
     assert (error["mae"], error["persistence_mae"]) == (None, None)
+    assert evaluation["ratio"] is None
+    assert evaluation["errors"] == [PAIRED[0]._asdict() | {"mae": None, "champion_mae": None}]
 
 
 def test_a_version_is_shown_with_all_its_contributions_from_the_log():
@@ -93,6 +123,17 @@ def test_a_version_is_shown_with_all_its_contributions_from_the_log():
         row._asdict() | {"event_time": "2004-03-04T00:05:00Z", "event_time_ms": row.event_time}
         for row in (*PAIR, rejected)
     ]
+
+
+def test_the_errors_behind_an_evaluation_are_from_the_log():
+    said = (judged(0, 1, 1.25), judged(2, 1))
+    asked = api(model(1), model(2), model(3, evaluations=said))
+    assert asked("GET", "/global_models/3").json()["evaluations"] == [told(evaluation) for evaluation in said]
+    assert asked.fetched == [(2, 102)]
+    lean = [{name: value for name, value in told(evaluation).items() if name != "errors"} for evaluation in said]
+    assert asked("GET", "/global_model").json()["evaluations"] == lean
+    assert asked("GET", "/global_models").json()["versions"][0]["evaluations"] == lean
+    assert asked.fetched == [(2, 102)]
 
 
 @pytest.mark.parametrize(
