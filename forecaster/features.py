@@ -101,10 +101,19 @@ def complete(config: Config, observed: jax.Array, number: jax.Array, fleet: Clim
     return jnp.clip(jnp.nan_to_num(features), -10, 10).astype(jnp.float32)
 
 
-def retold(config: Config, features: jax.Array, number: jax.Array, fleet: Climatology) -> jax.Array:
-    """A feature vector [size] of bin ``number`` as it is with another fleet's usual moves in place of its own's."""
+def retold(config: Config, features: jax.Array, own: jax.Array, number: jax.Array, fleet: Climatology) -> jax.Array:
+    """A feature vector [size] of bin ``number`` as ``complete`` makes it with another fleet's usual moves.
+
+    Args:
+        config: static.
+        features: with some fleet's.
+        own: float32 [horizons * sensors], the device's own usual moves then: the last of what was observed.
+        number: int32 [], of the bin.
+        fleet: the other one's.
+    """
     theirs = climatology.moves(config, fleet, number).ravel()
-    return features.at[-theirs.shape[0] :].set(jnp.clip(jnp.nan_to_num(theirs), -10, 10))
+    both = jnp.concatenate([jnp.where(jnp.isnan(own), theirs, own), theirs])
+    return features.at[-both.shape[0] :].set(jnp.clip(jnp.nan_to_num(both), -10, 10))
 
 
 def usual(config: Config, features: jax.Array) -> jax.Array:

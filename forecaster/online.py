@@ -23,11 +23,13 @@ class Pending(NamedTuple):
 
     Attributes:
         features: float32 [span, size]
+        usual: float32 [span, horizons * sensors], the device's own usual moves, NaN where it knew none.
         forecasts: float32 [span, 2, horizons, sensors], the device's word and the network's.
         versions: int32 [span], the global model each forecast stood on.
     """
 
     features: jax.Array
+    usual: jax.Array
     forecasts: jax.Array
     versions: jax.Array
 
@@ -105,6 +107,7 @@ def init(config: Config, known: Knowledge | None = None) -> Learner:
         history=features.empty(config),
         pending=Pending(
             jnp.zeros((span, size)),
+            jnp.full((span, horizons * sensors), jnp.nan),
             jnp.full((span, 2, horizons, sensors), jnp.nan),
             jnp.zeros(span, jnp.int32),
         ),
@@ -188,7 +191,7 @@ def update(
     judged = (
         jnp.zeros((0, *config.outputs))
         if panel is None
-        else trials.forecasts(config, panel, inputs, number, scored_level)
+        else trials.forecasts(config, panel, inputs, pending.usual[horizons], number, scored_level)
     )
     # First, so that XLA need not copy the ring to read it and write it.
     memory = _remember(config, learner.memory, pending, history)
@@ -207,6 +210,7 @@ def update(
     forecasts = Moves(*(knowledge.values(scaled, values) for scaled in moves))
     after = Pending(
         pending.features.at[0].set(vector),
+        pending.usual.at[0].set(observed[-pending.usual.shape[1] :]),
         pending.forecasts.at[0].set(jnp.stack([forecasts.combined, forecasts.network])),
         pending.versions.at[0].set(version),
     )

@@ -16,8 +16,8 @@ from forecaster.knowledge import Knowledge
 
 NONE = -1
 """The version of a model that there is not."""
-OPEN = 4
-"""Candidates that wait to be judged; where more come, the oldest never is."""
+OPEN = 48
+"""Candidates that wait to be judged: where more come, for devices hear of them late, the oldest never is."""
 FLOOR = 0.05
 """Of a usual half-hour move (``SCALES``): a difference that is small beside it counts for little."""
 
@@ -33,13 +33,16 @@ class Panel(NamedTuple):
 RIVALS = len(Panel._fields) - 1
 
 
-def forecasts(config: Config, models: Knowledge, inputs: jax.Array, number: jax.Array, level: jax.Array) -> jax.Array:
+def forecasts(
+    config: Config, models: Knowledge, inputs: jax.Array, usual: jax.Array, number: jax.Array, level: jax.Array
+) -> jax.Array:
     """What each model alone would have forecast for bin ``number``.
 
     Args:
         config: static.
         models: [n, ...]; one that is NaN forecasts NaN.
         inputs: float32 [horizons, size], the device's features when the bin was each horizon ahead.
+        usual: float32 [horizons, horizons * sensors], its own usual moves then.
         number: int32 [], of the bin.
         level: float32 [horizons, sensors], its values then; °C, %RH, lux, V.
 
@@ -50,9 +53,9 @@ def forecasts(config: Config, models: Knowledge, inputs: jax.Array, number: jax.
     own = jnp.arange(len(config.horizons))
 
     def one(model: Knowledge) -> jax.Array:
-        vectors = jax.vmap(lambda vector, h: features.retold(config, vector, number - h, model.climatology))(
-            inputs, horizons
-        )
+        vectors = jax.vmap(
+            lambda vector, known, h: features.retold(config, vector, known, number - h, model.climatology)
+        )(inputs, usual, horizons)
         moves = knowledge.moves(config, model.network, model.linear, vectors).combined
         return knowledge.values(moves[own, own][:, None], level)[:, 0]
 

@@ -19,7 +19,7 @@ from forecaster import weights
 from infra.ports import free
 from infra.settings import ROOT, Settings
 from infra.threads import ONE_THREAD
-from schemas.events import GlobalModel, LocalUpdate
+from schemas.events import Evaluation, GlobalModel, LocalUpdate, PairedError
 from schemas.topics import PARTITIONS
 from schemas.wire import WATERMARK
 from tests.e2e.system import eventually
@@ -38,6 +38,9 @@ OPTIONS = {
     "min_contributors": 6,
     "staleness_exponent": 0.5,
     "staleness_bound": 6,
+    "promotion": "evaluated",
+    "promotion_margin": 0.05,
+    "promotion_labels": 30,
     "strategy": "fedadam",
     "strategy_parameters": "",
 }
@@ -53,9 +56,24 @@ def updates() -> list[LocalUpdate]:
             sequences[d] += 1
             at = START + window * WINDOW - int(random.integers(0, 20)) * 60_000
             base = max(window - 3 - (d if window % 5 == 0 else 0), 0)
-            event = update(f"mote-{d:02}", sequences[d], at, 100 * window + d, base_version=base)
+            changes = {"base_version": base, "evaluations": judged(window)}
+            event = update(f"mote-{d:02}", sequences[d], at, 100 * window + d, **changes)
             made.append(spoiled(event) if (window + d) % 17 == 0 else event)
     return made
+
+
+def judged(window: int) -> tuple[Evaluation, ...]:
+    """What devices say in a window of whatever may stand then: some versions are bad, and some become so."""
+
+    def error(version: int) -> float:
+        return 1e6 if version % 7 == 4 or (version % 13 == 6 and window > version + 2) else 5e5
+
+    return tuple(
+        Evaluation(v, c, (PairedError("humidity", WINDOW, 6, error(v), error(c), 1e6),))
+        for c in range(max(window - 9, 0), window - 1)
+        for v in range(max(c - 4, 0), window)
+        if v != c
+    )
 
 
 def spoiled(event: LocalUpdate) -> LocalUpdate:
@@ -131,6 +149,9 @@ def test_twenty_kills_at_every_step_leave_no_trace_in_any_model(fleet: Fleet, tm
     assert decided([first[version] for version in sorted(first)]) == decided(expected)
     assert all(model._replace(resume_offsets={}) in decided(expected) for model in models), "repeated, and different"
     assert {model.reason for model in expected} > {None}, "no window had too few contributors"
+    states = {decision.state for model in expected for decision in model.decisions}
+    assert states == {"promoted", "rejected", "rolled_back"}
+    assert expected[-1].champion > WINDOWS - 12
     refused = {c.reason.split()[0] for model in expected for c in model.contributions if c.reason}
     assert refused >= {"stale", "linear"}
     checked = list(recheck(fleet.log.bootstrap, fleet.log.registry))

@@ -57,7 +57,7 @@ def readings() -> list[Reading]:
             at = START + n * 31_000 + 1000 * d
             if d == 1 and 2 * 3600 <= n * 31 < 3 * 3600:
                 continue
-            late = 15 * MINUTE if d == 2 and n == 484 else 0
+            late = 15 * MINUTE if d == 2 and n == 542 else 0
             warm = 20 + d + 4 * np.sin(n / 300)
             made.append(Reading(device, at - late, n, warm, 45.0 - warm / 2, 100.0 + n % 97, 2.7, "test"))
     return made
@@ -183,23 +183,23 @@ def in_time(reading: Reading) -> bool:
 def test_from_a_local_forecast_to_the_readings(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = asked(world, capsys, named("local", "mote-01", 345))
     assert (code, told["broken"]) == (0, 0)
-    # At minute 345, a model is an hour and more old that was made of the window to minute 270; the first was to 60.
-    model, place = world.models[8]
-    version = one(told, "version 8")
+    # At minute 345, the event is due that was made of the window to minute 300; the first was to 60.
+    model, place = world.models[9]
+    version = one(told, "version 9")
     assert version["place"] == place
     contributors = {c.update_id for c in model.contributions if c.coefficient}
-    assert contributors == {f"{device}/{8 if device == 'mote-02' else 9}" for device in DEVICES}
+    assert contributors == {f"{device}/{9 if device == 'mote-02' else 10}" for device in DEVICES}
     assert {child["label"] for child in version["children"]} == contributors
     for update in version["children"]:
         device = update["label"].partition("/")[0]
         assert update["place"] == world.updates[update["label"]][1]
         behind, base = update["children"]
-        own = between(world, device, 240, 270)
+        own = between(world, device, 270, 300)
         assert behind["place"] == f"iot_stream/{own[0][0]}/{own[0][1]}..{own[-1][1]}"
         assert behind["detail"].startswith(f"{len(own) + (device == 'mote-03')} of its own")
         assert ("1 of them refused" in behind["detail"]) == (device == "mote-03")
-        assert (base["label"], base["place"]) == ("stands on version 6", world.models[6][1])
-    assert one(told, "versions 7 → 6 → 5 → … → 2 → 1 → 0")["detail"] == "7 on the log"
+        assert (base["label"], base["place"]) == ("stands on version 7", world.models[7][1])
+    assert one(told, "versions 8 → 7 → 6 → … → 2 → 1 → 0")["detail"] == "8 on the log"
     made, scored = told["lineage"]["children"][:2]
     for form, minute in ((made, 345), (scored, 375)):
         partition, offset, _ = between(world, "mote-01", 0, minute)[-1]
