@@ -10,10 +10,10 @@ import pytest
 
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.forecasts import predictions
-from forecaster import adoption, course, knowledge, online, weights
+from forecaster import adoption, course, features, knowledge, online, weights
 from forecaster.binning import Columns
 from forecaster.bins import ClockJumpError, LateReadingError, Summary
-from forecaster.config import Config
+from forecaster.config import SENSORS, Config
 from forecaster.knowledge import architecture, initial
 from forecaster.trials import NONE, Panel
 from schemas.events import Reading
@@ -189,6 +189,48 @@ def test_a_device_with_a_history_moves_toward_a_model_when_its_time_has_come():
     )
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert np.abs(found - knowledge.flat(online.known(before))).max() > 0.01
+
+
+def test_an_update_says_how_the_models_judged_did_beside_the_champion_since_they_were_followed():
+    """Against what each model alone says of the same readings, from a history of nothing but those."""
+    rows = readings(40, 2)
+    panels = {1: Panel(1), 2: Panel(1, 2), 3: Panel(1, 3, 0), 4: Panel(3, 4, 1), 5: Panel(3, 5, NONE)}
+    begins = {version: START + first for version, first in zip(panels, (0, 7, 15, 21, 29), strict=True)}
+    models = {
+        v: FleetModel((begins[v] + 1) * BIN - TINY.adoption_delay_ms, course.numbers(params(v)), panel)
+        for v, panel in panels.items()
+    }
+    _, events = fold(rows, models)
+    known = {v: params(v) for v in panels} | {0: initial(TINY)}
+    levels = [summary([r[3:7] for r in rows[2 * t : 2 * t + 2]]).mean for t in range(len(rows) // 2 - 1)]
+    history, alone = features.empty(TINY), []
+    for t, level in enumerate(levels):
+        history = features.advance(TINY, history, START + t, level)
+        observed = features.observe(TINY, history)
+        alone.append({v: knowledge.forecast(TINY, m, observed, np.int32(START + t), level) for v, m in known.items()})
+    before, seen = START, set()
+    for update in updates_of(events):
+        end = update.event_time // BIN  # exclusive
+        event = max(v for v, begin in begins.items() if begin < end)
+        assert update.base_version == panels[event].champion
+        labels = range(max(before, begins[event]), end)
+        rivals = [v for v in panels[event][1:] if v != NONE]
+        assert [(e.version, e.champion) for e in update.evaluations] == [(v, panels[event].champion) for v in rivals]
+        for evaluation in update.evaluations:
+            assert len(evaluation.errors) == len(TINY.horizons) * 4
+            for error in evaluation.errors:
+                h, s = TINY.horizons_ms.index(error.horizon_ms), SENSORS.index(error.sensor)
+                past = [(t - START, t - START - TINY.horizons[h]) for t in labels]
+                assert error.count == len(past)
+                for version, mae in ((evaluation.version, error.mae), (evaluation.champion, error.champion_mae)):
+                    said = [abs(alone[made][version][h, s] - levels[t][s]) for t, made in past]
+                    assert mae == pytest.approx(np.mean(said), rel=1e-4, abs=1e-4)
+                stays = [abs(levels[made][s] - levels[t][s]) for t, made in past]
+                assert error.persistence_mae == pytest.approx(np.mean(stays), rel=1e-4, abs=1e-4)
+            seen.add((evaluation.version, evaluation.champion, len(labels)))
+        before = end
+    assert {(v, c) for v, c, _ in seen} == {(2, 1), (3, 1), (0, 1), (4, 3), (1, 3), (5, 3)}
+    assert len({n for _, _, n in seen}) > 1
 
 
 def test_a_model_that_comes_late_is_taken_up_when_it_comes():
