@@ -63,10 +63,11 @@ def updates() -> list[LocalUpdate]:
 
 
 def judged(window: int) -> tuple[Evaluation, ...]:
-    """What devices say in a window of whatever may stand then: some versions are bad, and some become so."""
+    """What devices say in a window of whatever may stand then: some versions are bad, some turn out so as champions."""
 
     def error(version: int) -> float:
-        return 1e6 if version % 7 == 4 or (version % 13 == 6 and window > version + 2) else 5e5
+        turns = version % 13 == 6 and window > version + 1
+        return 1e6 if version % 7 == 4 or version % 13 == 7 or turns else 5e5
 
     return tuple(
         Evaluation(v, c, (PairedError("humidity", WINDOW, 6, error(v), error(c), 1e6),))

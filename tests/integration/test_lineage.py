@@ -198,7 +198,7 @@ def test_from_a_local_forecast_to_the_readings(world: World, capsys: pytest.Capt
         assert behind["place"] == f"iot_stream/{own[0][0]}/{own[0][1]}..{own[-1][1]}"
         assert behind["detail"].startswith(f"{len(own) + (device == 'mote-03')} of its own")
         assert ("1 of them refused" in behind["detail"]) == (device == "mote-03")
-        assert (base["label"], base["place"]) == ("stands on version 7", world.models[7][1])
+        assert (base["label"], base["place"]) == ("stands on version 8", world.models[8][1])
     assert one(told, "versions 8 → 7 → 6 → … → 2 → 1 → 0")["detail"] == "8 on the log"
     made, scored = told["lineage"]["children"][:2]
     for form, minute in ((made, 345), (scored, 375)):
