@@ -108,7 +108,7 @@ def base(versions: Mapping[int, Version], update: LocalUpdate) -> Wrong:
     if (version := versions.get(update.base_version)) is None:
         return missing(versions, update.base_version)
     wrong = []
-    if version.window_end >= update.event_time:
+    if not version.known_by(update.event_time):
         wrong.append(f"end of its window: expected before {iso(update.event_time)}, found {iso(version.window_end)}")
     if update.adopted_at is not None and not version.window_end <= update.adopted_at <= update.event_time:
         span = f"from {iso(version.window_end)} to {iso(update.event_time)}"

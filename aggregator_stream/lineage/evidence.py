@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aggregator_stream.lineage.naming import Name
-from schemas.events import Contribution, GlobalModel
+from schemas.events import Contribution, Decision, GlobalModel
 
 OUTCOMES = ("accepted", "clipped", "superseded", "rejected")
 SHARING = OUTCOMES[:2]
@@ -39,6 +39,10 @@ class Version(NamedTuple):
         number: the version, and ``parent`` the one its weights were made from.
         window_start: ms, as is ``window_end``.
         stands_on: the version that everybody stands on from here on.
+        fallback: the one that the policy may go back to, -1: none.
+        candidates: those that it may promote.
+        decisions: what the event changes.
+        evaluated: whether a version is promoted only after devices have judged it.
         changed: whether an update is in its weights, which otherwise are its parent's.
         digest: of its weights.
         place: of its event.
@@ -49,9 +53,17 @@ class Version(NamedTuple):
     window_start: int
     window_end: int
     stands_on: int
+    fallback: int
+    candidates: tuple[int, ...]
+    decisions: tuple[Decision, ...]
+    evaluated: bool
     changed: bool
     digest: bytes
     place: Place
+
+    def known_by(self, moment: int) -> bool:
+        """Whether a device may follow its event at ``moment``, ms: after its window, and a command's event at once."""
+        return self.window_end < moment or self.window_start == self.window_end == moment
 
 
 class Evidence(NamedTuple):

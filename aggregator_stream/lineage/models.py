@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aggregator_stream.lineage import checks, updates
+from aggregator_stream.lineage import checks, promotions, updates
 from aggregator_stream.lineage.evidence import SHARING, Evidence, sharing, update_place
 from aggregator_stream.lineage.links import Link
 from aggregator_stream.lineage.wording import outcomes, reasons, span
@@ -18,19 +18,24 @@ def model(config: Config, evidence: Evidence, number: int) -> Link:
         return Link(label, str(record.place), wrong=tuple(checks.there(record, GlobalModel, "")))
     wrong = checks.there(record, GlobalModel, event.model) + checks.same("version", number, event.version)
     wrong += checks.model(config, event) + checks.parent(evidence.versions, number)
-    children = [_member(config, evidence, event, contribution) for contribution in sharing(event)]
+    turned = promotions.turns(evidence.versions, number)
+    children = [*turned, *(_member(config, evidence, event, contribution) for contribution in sharing(event))]
     rest = [c for c in event.contributions if c.outcome not in SHARING]
     for kind in sorted({c.outcome for c in rest}, reverse=True):
         children += [_others(evidence, kind, [c for c in rest if c.outcome == kind])]
-    return Link(label, str(record.place), _detail(event), tuple(wrong), tuple(children))
+    standing = promotions.became(evidence.versions, number, _made_as(event), turned)
+    return Link(label, str(record.place), _detail(event, standing), tuple(wrong), tuple(children))
 
 
-def _detail(event: GlobalModel) -> str:
+def _made_as(event: GlobalModel) -> str:
+    return f"{event.promotion}: {event.reason}" if event.reason else event.promotion
+
+
+def _detail(event: GlobalModel, standing: str) -> str:
     parameters = ", ".join(f"{name} {value:g}" for name, value in event.strategy_parameters.items())
     strategy = f"{event.strategy} ({parameters})" if parameters else event.strategy
     window = f"window {span(event.window_start, event.window_end)}"
-    reason = f": {event.reason}" if event.reason else ""
-    return f"{window}, {strategy}, {outcomes(event)}, {event.promotion}{reason}, parent {event.parent_version}"
+    return f"{window}, {strategy}, {outcomes(event)}, {standing}, parent {event.parent_version}"
 
 
 def _member(config: Config, evidence: Evidence, event: GlobalModel, said: Contribution) -> Link:

@@ -36,8 +36,24 @@ def adopted(
     if found == stood_on:
         return []
     # A device takes up what an event says to stand on: a newer version, or after a rollback an older one.
-    since = (v for v in versions.values() if v.number > stood_on and v.window_end < made.made_at)
+    since = (v for v in versions.values() if v.number > stood_on and v.known_by(made.made_at))
     if any(version.stands_on == found for version in since):
         return []
     told = f"{stood_on}, or what a later version decided by {iso(made.made_at)} says to stand on"
     return [f"model_version: expected {told}, found {found}"]
+
+
+def promoted(versions: Mapping[int, Version], made: Prediction) -> Wrong:
+    """The version that a forecast names has been stood on: an event says so, for a device's one known by then.
+
+    ``batch`` may use any; one that is not on the log has a link of its own.
+    """
+    number = made.model_version
+    if made.source == "batch" or number not in versions:
+        return []
+    local = made.source == "local"
+    known = (v for v in versions.values() if not local or v.known_by(made.made_at))
+    if any(version.stands_on == number for version in known):
+        return []
+    by = f" decided by {iso(made.made_at)}" if local else ""
+    return [f"model_version: expected what a version{by} says to stand on, found {number}"]

@@ -17,10 +17,13 @@ def grow(config: Config, evidence: Evidence) -> Link:
     assert first is not None
     event: Prediction = first.event
     children = [_made(config, evidence), _scored(config, evidence)]
+    wrong: checks.Wrong = []
     if event.source == "local":
         children.append(_own(config, evidence, event))
+    else:
+        wrong = standing.promoted(evidence.versions, event)
     children += _ancestors(config, evidence, event.model_version)
-    return Link(f"prediction {evidence.name}", children=tuple(children))
+    return Link(f"prediction {evidence.name}", wrong=tuple(wrong), children=tuple(children))
 
 
 def _made(config: Config, evidence: Evidence) -> Link:
@@ -72,7 +75,7 @@ def _own(config: Config, evidence: Evidence, made: Prediction) -> Link:
     before = next((update for update in reversed(told) if update.event_time <= made.made_at), None)
     after = next((update for update in told if update.event_time > made.made_at), None)
     wrong = standing.successive(before, after)
-    wrong += standing.adopted(evidence.versions, made, before, after)
+    wrong += standing.adopted(evidence.versions, made, before, after) or standing.promoted(evidence.versions, made)
     detail = f"stood on version {made.model_version}"
     detail += f", had told the fleet {before.update_id}" if before else ", had not told the fleet anything yet"
     children = (

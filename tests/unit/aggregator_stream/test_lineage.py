@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import jax
 import numpy as np
@@ -16,17 +17,20 @@ from aggregator_stream.lineage.printing import as_json, show
 from aggregator_stream.lineage.reading import Log, Span, joined
 from aggregator_stream.lineage.tracing import trace
 from aggregator_stream.lineage.tree import grow
+from aggregator_stream.promotion import changed
 from aggregator_stream.restore import beginning
 from forecaster import knowledge, weights
 from forecaster.strategies import named
-from schemas.events import Measurements, Prediction, Reading
+from schemas.events import Decision, Measurements, Prediction, Reading
 from schemas.forecasts import prediction_id
 from schemas.topics import PARTITIONS
 from schemas.wire import is_mark, key_of, timestamp_of
 from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, fold, merged, update, written
+from tests.unit.aggregator_stream.test_promotion import said as judged
 from tests.unit.forecaster.series import TINY
 
 HORIZON = TINY.horizons_ms[2]
+JUDGING = RULES._replace(evaluated=True, min_labels=20)
 SILENCE = range(120, 150)
 """Minutes in which mote-02 says nothing, so that what it has learned by their beginning comes late."""
 ROOM = Measurements(20.5, 40.0, 100.0, 2.7)
@@ -108,8 +112,11 @@ def home(device):
     return int(device[-1]) % 2
 
 
-def sends(log):
-    """The devices' updates, with the readings that they name and when they were sent (minute)."""
+def sends(log, rules, words):
+    """The devices' updates, with the readings that they name and when they were sent (minute).
+
+    ``words`` has version, champion and ratio of what they say in a window, where that is not that its candidate does.
+    """
     every = {"mote-01": 30, "mote-02": 30, "mote-03": 15, "mote-04": 30}
     for device, step in every.items():
         placed = {(m.event.event_time - START) // MINUTE: m.offset() for m in log.all("iot_stream")
@@ -120,24 +127,26 @@ def sends(log):
             if device == "mote-02" and minute == 150:
                 continue
             sequence, first = sequence + 1, minute
-            base = max(minute // 30 - 2, 0)
+            base, window = max(minute // 30 - 2, 0), minute // 30
+            says = words.get(window, [(window - 1, base, 0.98)] if window > 1 else [])
             closed = 150 if device == "mote-02" and minute == 120 else minute
             yield (
                 closed,
                 update(
                     *(device, sequence, minute),
                     base_version=base,
-                    adopted_at=START + (30 * base + 60) * MINUTE if base else None,
+                    adopted_at=START + (30 * base + 50) * MINUTE if base else None,
                     reading_partition=home(device),
                     first_offset=mine[0],
                     last_offset=mine[-1],
                     closed_at=START + closed * MINUTE,
+                    evaluations=tuple(judged(*row) for row in says) if rules.evaluated else (),
                     **({"architecture": "another"} if device == "mote-04" else {}),
                 ),
             )
 
 
-def world(rules=RULES):
+def world(rules=RULES, words=MappingProxyType({})):
     """Four hours of four devices, seven windows, and some predictions."""
     log = Memory()
     for minute in range(240):
@@ -145,7 +154,7 @@ def world(rules=RULES):
             if device != "mote-02" or minute not in SILENCE:
                 reading = Reading(device, START + minute * MINUTE, minute, *ROOM, "test")
                 log.append(home(device), reading, "iot_stream")
-    rows = sorted(sends(log), key=lambda row: (row[0], row[1].update_id))
+    rows = sorted(sends(log, rules, words), key=lambda row: (row[0], row[1].update_id))
     records = written([(row, minute) for minute, row in rows] + [(rows[-1][1], 239)])
     for partition, part in enumerate(records):
         for record in part:
@@ -154,7 +163,7 @@ def world(rules=RULES):
     for model in fold(beginning(rules), merged(records, []), rules)[1]:
         log.append(0, model, "global_models")
     for source, device, minute, version in (
-        ("local", "mote-01", 200, 4),
+        ("local", "mote-01", 195, 4),
         ("local", "mote-01", 210, 5),
         ("local", "mote-01", 20, 0),
         ("stream", "mote-02", 205, 6),
@@ -209,7 +218,7 @@ def one(link, label):
 
 SOUND = [
     name(),
-    name(minute=200),
+    name(minute=195),
     name(minute=20),
     name("stream", "mote-02", 205),
     name("batch", "mote-03", 60, 7),
@@ -218,8 +227,9 @@ SOUND = [
 
 @pytest.mark.parametrize("depth", [1, 3, 20])
 @pytest.mark.parametrize("asked", SOUND)
-def test_of_a_sound_log_every_link_holds(asked, depth):
-    assert broken(lineage(world(), asked, depth)) == {}
+@pytest.mark.parametrize("rules", [RULES, JUDGING], ids=["immediate", "evaluated"])
+def test_of_a_sound_log_every_link_holds(rules, asked, depth):
+    assert broken(lineage(world(rules), asked, depth)) == {}
 
 
 @pytest.mark.parametrize("rule", ["norm_clipping", "multi_krum", "trimmed_mean"])
@@ -240,7 +250,7 @@ def test_the_tree_names_places_shares_and_counts():
     version = one(link, "version 5")
     assert version.place == "global_models/0/4"
     assert "window 2004-03-04T02:00:00Z/02:30:00Z, fedavg, 3 accepted, 1 superseded, 1 rejected" in version.detail
-    assert "parent 4" in version.detail
+    assert version.detail.endswith("promoted, parent 4")
     mote_3, mote_1, mote_2, superseded, rejected = version.children
     assert [child.label for child in version.children[:3]] == ["mote-03/10", "mote-01/5", "mote-02/4"]
     # 12, 6 and 6 examples, the last ones two versions behind where the others are one: 6 * (3 / 2) ** -0.5.
@@ -268,7 +278,7 @@ def test_depth_shows_the_updates_of_ancestors():
 
 
 def test_behind_a_version_that_nobody_changed_lies_the_one_that_was():
-    link = lineage(world(RULES._replace(min_contributors=3)), name(minute=200))
+    link = lineage(world(RULES._replace(min_contributors=3)), name(minute=195))
     assert broken(link) == {}
     assert "too few contributors: 2 of 3" in one(link, "version 4").detail
     assert len(one(link, "version 3").children) == 5
@@ -302,13 +312,109 @@ def test_readings_that_training_refuses_are_counted_apart():
 
 def test_a_device_takes_up_an_older_version_after_a_rollback():
     log = world()
-    log.change("global_models", lambda m: m.version == 6, champion=2)
-    back = {"model_version": 2}
-    log.change("predictions", lambda p: p.prediction_id == name(minute=200), **back)
-    log.change("local_updates", lambda u: u.update_id == "mote-01/7", base_version=2, adopted_at=START + 200 * MINUTE)
-    assert broken(lineage(log, name(minute=200))) == {}
-    log.change("local_updates", lambda u: u.update_id == "mote-01/7", adopted_at=START + 205 * MINUTE)
-    assert broken(lineage(log, name(minute=200))) == {}
+    log.change("global_models", version(6), champion=2, decisions=changed(5, 2, "c-1", "why"))
+    log.change("predictions", lambda p: p.prediction_id == name(minute=195), model_version=2)
+    log.change("local_updates", sent("mote-01/7"), base_version=2, adopted_at=START + 195 * MINUTE)
+    assert broken(lineage(log, name(minute=195))) == {}
+    log.change("local_updates", sent("mote-01/7"), adopted_at=START + 205 * MINUTE)
+    assert broken(lineage(log, name(minute=195))) == {}
+
+
+def test_a_device_follows_a_command_at_once():
+    log = world(JUDGING)
+    log.change("predictions", asked, model_version=6)
+    log.change("local_updates", sent("mote-01/7"), base_version=6, adopted_at=START + 210 * MINUTE)
+    assert broken(lineage(log, name())) == {
+        "mote-01 itself": "model_version: expected what a version decided by 2004-03-04T03:30:00Z says to stand on, "
+        "found 6"
+    }
+    log.change("global_models", version(7), window_start=START + 210 * MINUTE)
+    assert broken(lineage(log, name())) == {}
+    log.change("local_updates", sent("mote-01/7"), event=None)
+    assert broken(lineage(log, name())) == {}
+
+
+def test_a_device_may_stand_on_the_version_of_a_command_itself():
+    log = world()
+    moment, weights_of_6 = START + 210 * MINUTE, log.topics["global_models"][0][5].event.weights
+    log.change("predictions", asked, model_version=7)
+    log.change("global_models", version(7), window_start=moment, contributions=(), weights=weights_of_6)
+    log.change("local_updates", sent("mote-01/7"), base_version=7, adopted_at=moment)
+    assert broken(lineage(log, name())) == {}
+
+
+RATIO = "0.980 of the error of version 4, by 72 labels of 3 devices"
+BECAME = [
+    (JUDGING, {}, 5, "promoted by version 6", {"promoted by version 6": f"version 5 has {RATIO}"}),
+    (JUDGING, {}, 7, "still a candidate", {}),
+    (
+        JUDGING,
+        {6: [(5, 4, 1.2)]},
+        5,
+        "rejected by version 6",
+        {"rejected by version 6": f"version 5 has {RATIO.replace('0.980', '1.200')}"},
+    ),
+    (JUDGING, {5: [], 6: [(5, 3, 0.98)]}, 4, "passed over by version 6", {}),
+    (
+        JUDGING,
+        {6: [(5, 4, 1.2), (3, 4, 0.8)]},
+        4,
+        "promoted by version 5, rolled back by version 6",
+        {
+            "promoted by version 5": "version 4 has 0.980 of the error of version 3, by 48 labels of 2 devices",
+            "rolled back by version 6": f"version 3 has {RATIO.replace('0.980', '0.800')}",
+        },
+    ),
+    (
+        JUDGING,
+        {6: [(5, 4, 1.2), (3, 4, 0.8)]},
+        3,
+        "promoted by version 4, promoted by version 6",
+        {
+            "promoted by version 4": "version 3 has 0.980 of the error of version 2, by 48 labels of 2 devices",
+            "promoted by version 6": f"version 3 has {RATIO.replace('0.980', '0.800')}",
+        },
+    ),
+    (JUDGING._replace(min_contributors=3), {}, 4, "unchanged: too few contributors: 2 of 3", {}),
+    (RULES, {}, 5, "promoted", {}),
+]
+
+
+@pytest.mark.parametrize(("rules", "words", "number", "became", "events"), BECAME)
+def test_a_version_says_how_it_came_to_be_stood_on_or_did_not(rules, words, number, became, events):
+    log = world(rules, words)
+    link = lineage(log, batched(log, number))
+    assert broken(link) == {}
+    found = one(link, f"version {number}")
+    assert f", {became}, parent " in found.detail
+    turned = [child for child in found.children if " by version " in child.label]
+    assert {child.label: child.detail for child in turned} == events
+    assert [child.place for child in turned] == [f"global_models/0/{int(label[-1]) - 1}" for label in events]
+
+
+def test_of_a_command_the_id_and_reason_are_said():
+    log = world()
+    log.change("global_models", version(7), champion=2, decisions=changed(6, 2, "c-1", "why"))
+    back, left = (one(lineage(log, batched(log, number)), f"version {number}") for number in (2, 6))
+    assert ", promoted, promoted by version 7, parent 1" in back.detail
+    assert ", promoted, rolled back by version 7, parent 5" in left.detail
+    assert [child.detail for child in (back.children[0], left.children[0])] == ["command c-1: why"] * 2
+
+
+def test_what_a_version_decides_of_itself_is_its_own_reason():
+    """As one does that releases the versions, where they are promoted as they are made."""
+    log = world()
+    log.change("global_models", version(7), promotion="unchanged", decisions=changed(2, 7, "c-2", "why"))
+    link = one(lineage(log, batched(log, 7)), "version 7")
+    assert ", unchanged, parent 6" in link.detail
+    assert "promoted" not in str(link.children)
+
+
+def batched(log, number):
+    """The id of a forecast of that version, which need not have been promoted."""
+    [event] = forecasts(log, "batch", "mote-03", 65, number)
+    log.append(1, event, "predictions")
+    return event.prediction_id
 
 
 def reading(device, minute):
@@ -483,28 +589,93 @@ def test_a_broken_link_shows_and_nothing_else_does(event, changes, labels, sente
     assert sentence in found[first]
 
 
+SIX = ("global_models", version(6))
+UNDECIDED = "model_version: expected what a version decided by 2004-03-04T03:30:00Z says to stand on, found 5"
+IN_DECISIONS = [
+    (
+        SIX,
+        {"decisions": ()},
+        {"stood on since version 6": "champion of version 6, which promotes none: expected 4, found 5"},
+    ),
+    (
+        SIX,
+        {"decisions": (Decision(5, "rejected", "policy", "why"),)},
+        {"rejected by version 6": "champion of version 6, which promotes none: expected 4, found 5"},
+    ),
+    (
+        SIX,
+        {"champion": 4},
+        {"promoted by version 6": "champion of version 6: expected 5, found 4", "mote-01 itself": UNDECIDED},
+    ),
+    (
+        SIX,
+        {"champion": -1},
+        {"promoted by version 6": "champion of version 6: expected 5, found 6", "mote-01 itself": UNDECIDED},
+    ),
+    (SIX, {"window_end": START + 211 * MINUTE}, {"mote-01 itself": UNDECIDED}),
+    (
+        MODEL,
+        {"candidates": ()},
+        {
+            "promoted by version 6": "promoted by policy: expected a candidate or the fallback of version 5, found 5",
+        },
+    ),
+    (
+        MODEL,
+        {"champion": -1, "decisions": ()},
+        {"stood on since version 5": "which promotes none: expected 3, found 5"},
+    ),
+    (MODEL, {"candidates": (), "fallback": 5}, {}),
+    (MODEL, {"event": None}, {"version 5": "expected on global_models", "stands on version 5": "expected on global"}),
+    (SIX, {"decisions": changed(4, 5, "c-1", "why")}, {}),
+]
+
+
+@pytest.mark.parametrize(("event", "changes", "sentences"), IN_DECISIONS)
+def test_a_champion_that_does_not_follow_from_the_decisions_shows(event, changes, sentences):
+    log = world(JUDGING)
+    log.change(*event, **changes)
+    found = broken(lineage(log, name()))
+    assert found.keys() == sentences.keys()
+    assert all(sentence in found[label] for label, sentence in sentences.items())
+
+
+def test_a_version_that_was_not_promoted_shows_though_the_device_says_it_stood_on_it():
+    assert broken(lineage(world(JUDGING, {6: [(5, 4, 1.2)]}), name())) == {"mote-01 itself": UNDECIDED}
+
+
+def test_a_version_that_spark_used_without_its_promotion_shows():
+    log, stream = world(JUDGING), name("stream", "mote-02", 205)
+    log.change("predictions", lambda p: p.prediction_id == stream, model_version=7)
+    assert broken(lineage(log, stream)) == {
+        f"prediction {stream}": "model_version: expected what a version says to stand on, found 7"
+    }
+
+
 def test_an_update_that_is_missing_between_two_shows():
     log = world()
     log.change("local_updates", sent("mote-01/6"), event=None)
-    found = broken(lineage(log, name(minute=200)))
+    found = broken(lineage(log, name(minute=195)))
     assert "sequence of its next update: expected 6, found 7" in found["mote-01 itself"]
 
 
 @pytest.mark.parametrize(
     ("minute", "number", "sentence"),
-    [(200, 3, "expected 4, or what"), (200, 5, "expected 4, or"), (20, 1, "expected 0")],
+    [(195, 3, "expected 4, or what"), (195, 5, "expected 4, or"), (20, 1, "expected 0")],
 )
 def test_a_version_that_the_device_had_not_adopted_shows(minute, number, sentence):
     log = world()
     log.change("predictions", lambda p: p.prediction_id == name(minute=minute), model_version=number)
     log.change("global_models", version(5), champion=4)
-    assert sentence in broken(lineage(log, name(minute=minute)))["mote-01 itself"]
+    wrong = broken(lineage(log, name(minute=minute)))["mote-01 itself"]
+    assert sentence in wrong
+    assert wrong.count("model_version") == 1
 
 
 def test_weights_that_changed_without_an_update_show():
     log = world(RULES._replace(min_contributors=3))
     log.change("global_models", version(4), weights=update("mote-01", 99, 0).weights)
-    assert "which no update changed" in broken(lineage(log, name(minute=200)))["version 4"]
+    assert "which no update changed" in broken(lineage(log, name(minute=195)))["version 4"]
 
 
 def test_of_what_is_twice_on_the_log_the_first_is_the_fact():
@@ -528,7 +699,7 @@ def test_a_prediction_is_found_whatever_its_record_says_of_the_time():
 def test_a_device_silent_for_hours_is_found_with_what_it_told_last():
     log = world()
     log.change("local_updates", lambda u: u.device_id == "mote-01" and u.sequence > 1, event=None)
-    link = lineage(log, name(minute=200))
+    link = lineage(log, name(minute=195))
     assert "had told the fleet mote-01/1" in one(link, "mote-01 itself").detail
 
 
