@@ -55,7 +55,7 @@ def rules(
     try:
         pairs = (pair.partition("=") for pair in strategy_parameters.split(",") if pair.strip())
         parameters = {name.strip(): float(value) for name, _, value in pairs}
-        chosen = named(strategy, parameters, knowledge.learned(config))
+        chosen = named(strategy, parameters, knowledge.learned(config), knowledge.parts(config))
     except ValueError as error:
         said = f"--strategy {strategy} --strategy-parameters {strategy_parameters!r}"
         raise click.BadParameter(f"{said}: {error}") from error

@@ -7,7 +7,7 @@ from immutables import Map
 
 from aggregator_stream.closing import close
 from aggregator_stream.restore import beginning, standing_on
-from aggregator_stream.state import Located, Rules
+from aggregator_stream.state import RECORDED, Located, Rules
 from forecaster import knowledge, weights
 from forecaster.config import Config
 from forecaster.knowledge import architecture
@@ -35,8 +35,8 @@ def rules_of(config: Config, model: GlobalModel) -> Rules:
     """
     if model.architecture != architecture(config):
         raise ValueError(f"architecture {model.architecture} is not {architecture(config)}")
-    strategy = named(model.strategy, model.strategy_parameters, knowledge.learned(config))
-    kinds = {name: type(default) for name, default in Rules._field_defaults.items()}
+    strategy = named(model.strategy, model.strategy_parameters, knowledge.learned(config), knowledge.parts(config))
+    kinds = {name: type(Rules._field_defaults[name]) for name in RECORDED}
     if unknown := model.rules.keys() - kinds.keys():
         raise ValueError(f"rules {sorted(unknown)} are unknown")
     said = {name: kinds[name](value) for name, value in model.rules.items()}

@@ -1,13 +1,14 @@
 """What devices share: the part of a learner that travels in local updates and global models."""
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.serialization import to_state_dict
-from flax.traverse_util import flatten_dict
+from flax.serialization import from_state_dict, to_state_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from forecaster import climatology, features, linear, network
 from forecaster.anomalies import detector
@@ -90,6 +91,21 @@ def named(known: Knowledge) -> dict[str, jax.Array]:
 def flat(known: Knowledge) -> jax.Array:
     """All numbers as one vector, float32 [length], array by array as ``named``."""
     return jnp.concatenate([jnp.ravel(array) for array in named(known).values()])
+
+
+def unflattened(config: Config, numbers: jax.Array) -> Knowledge:
+    """What ``flat`` made a vector."""
+    start = named(initial(config))
+    arrays = {name: numbers[part].reshape(start[name].shape) for name, part in zip(start, parts(config), strict=True)}
+    known: Knowledge = from_state_dict(initial(config), unflatten_dict(arrays, sep="/"))
+    return known
+
+
+@lru_cache(maxsize=8)
+def parts(config: Config) -> tuple[slice, ...]:
+    """Where each array lies in the vector: numbers of one kind and scale."""
+    ends = np.cumsum([array.size for array in named(initial(config)).values()]).tolist()
+    return tuple(slice(begin, end) for begin, end in pairwise([0, *ends]))
 
 
 @lru_cache(maxsize=8)

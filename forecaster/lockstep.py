@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster import adoption, knowledge, online, trials, vectors
+from forecaster import adoption, knowledge, online, trials
 from forecaster.bins import Summary
 from forecaster.config import Config
 from forecaster.knowledge import Knowledge
 from forecaster.online import Learner, Outputs
-from forecaster.vectors import Vectors
 
 
 class Grid(NamedTuple):
@@ -75,7 +74,7 @@ class Rounds(NamedTuple):
 Server = Callable[[Any, Any, Any, Any], Any]
 """What makes a window's model where it is not the mean: of a case, int32 [], its parent, float32 [n], what each device
 sent, float32 [devices, n], and the labels behind it, int32 [devices], 0 for those that sent nothing, it makes
-float32 [n]. Called outside XLA with its arrays; the numbers are those of ``vectors.joined``."""
+float32 [n]. Called outside XLA with its arrays; the numbers are those of ``knowledge.flat``."""
 
 
 class Update(NamedTuple):
@@ -313,7 +312,7 @@ def _closed(config: Config, rounds: Rounds, server: Server | None, case: jax.Arr
     places = (fleet.held[:, None] == decided[None]).argmax(axis=0)
     models = jax.tree.map(lambda leaf: leaf[places], fleet.models)
     parent = jax.tree.map(lambda leaf: leaf[jnp.where(decided[2:].max() < 0, 0, 2 + decided[2:].argmax())], models)
-    made = _mean(rounds, fleet.held[0], window) if server is None else _served(server, case, parent, window)
+    made = _mean(rounds, fleet.held[0], window) if server is None else _served(config, server, case, parent, window)
     made = jax.tree.map(lambda new, old: jnp.where(total > 0, new, old), made, parent)
     version = fleet.version + ((fleet.version > 0) | (total > 0))
     held, models = _joining(rounds, decided, models, jnp.where(total > 0, version, trials.NONE), version, made)
@@ -393,12 +392,10 @@ def _mean(rounds: Rounds, champion: jax.Array, window: Window) -> Knowledge:
     return mean
 
 
-def _served(server: Server, case: jax.Array, parent: Knowledge, window: Window) -> Knowledge:
-    last = vectors.joined(parent).floats
-    sent = jax.vmap(lambda known: vectors.joined(known).floats)(window.knowledge)
+def _served(config: Config, server: Server, case: jax.Array, parent: Knowledge, window: Window) -> Knowledge:
+    last, sent = knowledge.flat(parent), jax.vmap(knowledge.flat)(window.knowledge)
     made = jax.pure_callback(server, jax.ShapeDtypeStruct(last.shape, last.dtype), case, last, sent, window.examples)
-    known: Knowledge = vectors.parted(parent, Vectors(made, jnp.zeros(0, jnp.int32)))
-    return known
+    return knowledge.unflattened(config, made)
 
 
 def _where(condition: jax.Array, new: Any, old: Any) -> Any:

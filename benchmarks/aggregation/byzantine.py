@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from benchmarks.quality.errors import absolute, within
 from benchmarks.quality.grids import grid
 from benchmarks.quality.predictors import persistence
-from forecaster import lockstep
+from forecaster import knowledge, lockstep
 from forecaster.config import SENSORS, Config
 from forecaster.lockstep import Grid, Rounds
-from forecaster.strategies import Member, Strategy, named
+from forecaster.strategies import Member, named
 from producers.dataset import prepare
 
 BYZANTINE, SEED = 10, 0
@@ -33,6 +33,8 @@ STRATEGIES: dict[str, dict[str, float]] = {
     "multi_krum": {"byzantine": 10, "kept": 34},
     "krum": {"byzantine": 10},
 }
+JUDGED = "fedavg, judged"
+"""With devices that judge each version before anybody stands on it; the others go without, to be seen by themselves."""
 BOUND = 1.1
 """Times the clean run's error, within which a strategy counts as robust."""
 
@@ -53,15 +55,17 @@ class Case(NamedTuple):
     attack: str
 
 
-CASES = [Case(strategy, attack) for strategy in STRATEGIES for attack in ATTACKS]
+CASES = [Case(strategy, attack) for strategy in (*STRATEGIES, JUDGED) for attack in ATTACKS]
 
 
 class Server:
     """Makes the models of each case; which devices are Byzantine is drawn from a seed."""
 
-    def __init__(self, devices: int) -> None:
+    def __init__(self, config: Config, devices: int) -> None:
         self.byzantine = np.random.default_rng(SEED).permutation(devices)[:BYZANTINE]
-        self.strategies: dict[str, Strategy] = {name: named(name, given, None) for name, given in STRATEGIES.items()}
+        layout = knowledge.learned(config), knowledge.parts(config)
+        self.strategies = {name: named(name, given, *layout) for name, given in STRATEGIES.items()}
+        self.strategies[JUDGED] = self.strategies["fedavg"]
 
     def __call__(self, case: Any, last: Any, sent: Any, examples: Any) -> NDArray[np.float32]:
         """Of a window, as ``lockstep.Server``."""
@@ -77,7 +81,8 @@ class Server:
 
 def errors(config: Config, data: Grid, server: Server, case: Case, begin: int) -> dict[str, float]:
     """Mean absolute errors of temperature (°C) at the middle horizon from bin ``begin`` on, over honest devices."""
-    outputs = lockstep.run(config, Rounds(), data, server, CASES.index(case))[1]
+    rounds = Rounds(evaluated=case.strategy == JUDGED)
+    outputs = lockstep.run(config, rounds, data, server, CASES.index(case))[1]
     honest = np.setdiff1d(np.arange(data.present.shape[1]), server.byzantine)
     place = (slice(None), honest, len(config.horizons) // 2, SENSORS.index("temperature"))
     known = np.isfinite(within(data, absolute(config, data, persistence(config, data)), begin)[place])
@@ -99,7 +104,7 @@ def main(data: Path, form: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fleet = grid(config, prepare(data, data.name, Path(folder))).grid
     begin = fleet.first + len(fleet.present) - config.day
-    server = Server(fleet.present.shape[1])
+    server = Server(config, fleet.present.shape[1])
     rows = [case._asdict() | errors(config, fleet, server, case, begin) for case in CASES]
     if form == "json":
         click.echo(json.dumps({"byzantine": BYZANTINE, "devices": fleet.present.shape[1], "rows": rows}, indent=1))

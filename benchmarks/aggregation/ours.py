@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from benchmarks.aggregation.fleet import Window, parent
 from forecaster.config import Config
-from forecaster.knowledge import learned
+from forecaster.knowledge import learned, parts
 from forecaster.strategies import Member, named
 
 MIB = 2**20
@@ -40,7 +40,7 @@ def measured(name: str, parameters: Mapping[str, float], devices: int) -> Cost:
     """The same, in this process."""
     config = Config()
     start = parent(config)
-    strategy, window = named(name, parameters, learned(config)), Window(config, devices)
+    strategy, window = named(name, parameters, learned(config), parts(config)), Window(config, devices)
     state = strategy.init(start)
     strategy.update(state, start, [Member("mote/1", start, 1)])  # what is compiled or imported once
     before = forget_peak()

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.strategies.contract import CLIPPED, Aggregate, Member, State, Strategy, sound
+from forecaster.strategies.contract import CLIPPED, Aggregate, Member, Part, State, Strategy, sound, streaming
 from forecaster.strategies.parameters import positive
-from forecaster.strategies.weighted import average
+from forecaster.strategies.weighted import average, gathered
 from forecaster.strategies.window import nearer
 
 
@@ -29,10 +29,13 @@ def norm_clipping(norm: float) -> Strategy:
     """
     positive("norm", norm)
 
-    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
-        return state, average_clipped(parent, clipped(parent, members, norm), norm)
+    def gather(parent: NDArray[np.float32], members: Iterable[Member]) -> Part:
+        return gathered_clipped(parent, clipped(parent, members, norm), norm)
 
-    return Strategy("norm_clipping", {"norm": float(norm)}, lambda parent: {}, update, streams=True)
+    def finish(state: State, parent: NDArray[np.float32], part: Part) -> tuple[State, Aggregate]:
+        return state, average(parent, part)
+
+    return streaming("norm_clipping", {"norm": float(norm)}, lambda parent: {}, gather, finish)
 
 
 def clipped(parent: NDArray[np.float32], members: Iterable[Member], norm: float) -> Iterator[Clipped]:
@@ -50,8 +53,8 @@ def clipped(parent: NDArray[np.float32], members: Iterable[Member], norm: float)
             yield Clipped(member, length)
 
 
-def average_clipped(parent: NDArray[np.float32], members: Iterable[Clipped], norm: float) -> Aggregate:
-    """FedAvg of them, and who was clipped."""
+def gathered_clipped(parent: NDArray[np.float32], members: Iterable[Clipped], norm: float) -> Part:
+    """Their sum by discounted examples, and who was clipped."""
     lengths: dict[str, float] = {}
 
     def noted() -> Iterator[Member]:
@@ -59,11 +62,11 @@ def average_clipped(parent: NDArray[np.float32], members: Iterable[Clipped], nor
             lengths[member.update_id] = length
             yield member
 
-    aggregate = average(parent, noted())
+    part = gathered(parent, noted())
     shares = {
         update_id: share._replace(outcome=CLIPPED, reason=f"moved {lengths[update_id]:.6g}, the bound is {norm:.6g}")
         if lengths[update_id] > norm
         else share
-        for update_id, share in aggregate.shares.items()
+        for update_id, share in part.shares.items()
     }
-    return aggregate._replace(shares=shares)
+    return part._replace(shares=shares)

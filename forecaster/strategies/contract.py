@@ -9,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.strategies import exact
+from forecaster.strategies.exact import Sums
+
 ACCEPTED, CLIPPED, REJECTED = "accepted", "clipped", "rejected"
 State = Mapping[str, NDArray[np.float32]]
 """What a strategy remembers from window to window: named float32 arrays, so that it travels with the model."""
@@ -46,23 +49,69 @@ class Aggregate(NamedTuple):
     notes: Mapping[str, float] = {}  # a default of a NamedTuple, never written to
 
 
+class Part(NamedTuple):
+    """What some of a window's members come to: their weighted sum, and of each its weight as the ``coefficient``."""
+
+    sums: Sums
+    shares: dict[str, Share]
+
+
 class Strategy(NamedTuple):
     """``init(parent) -> state`` and ``update(state, parent, members) -> (state, aggregate)``.
 
     ``update`` reads ``members`` once, is a function of the set of them, and leaves them as they are. Nobody, or nobody
     acceptable, leaves state and parent. It raises ``MemberError`` for a member that breaks its promises.
 
+    Where one member is held at a time, and not the whole window, the same can be done in parts, anywhere: ``gather`` of
+    some members, ``merged`` with that of others, and one ``finish``; to the byte.
+
     Attributes:
         name: as settings and the log know it.
         parameters: what decides its results, beside the members.
-        streams: whether one member is held at a time, and not the whole window.
+        init: the state before the first window.
+        update: of a window.
+        gather: ``(parent, members) -> part``; ``None``: it must see all members together.
+        finish: ``(state, parent, part) -> (state, aggregate)``.
     """
 
     name: str
     parameters: Mapping[str, float]
     init: Callable[[NDArray[np.float32]], State]
     update: Callable[[State, NDArray[np.float32], Iterable[Member]], tuple[State, Aggregate]]
-    streams: bool
+    gather: Callable[[NDArray[np.float32], Iterable[Member]], Part] | None = None
+    finish: Callable[[State, NDArray[np.float32], Part], tuple[State, Aggregate]] | None = None
+
+
+def streaming(
+    name: str,
+    parameters: Mapping[str, float],
+    init: Callable[[NDArray[np.float32]], State],
+    gather: Callable[[NDArray[np.float32], Iterable[Member]], Part],
+    finish: Callable[[State, NDArray[np.float32], Part], tuple[State, Aggregate]],
+) -> Strategy:
+    """A strategy that takes one member at a time."""
+
+    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
+        return finish(state, parent, gather(parent, members))
+
+    return Strategy(name, parameters, init, update, gather, finish)
+
+
+def merged(parts: Iterable[Part]) -> Part:
+    """What all of them come to, whatever their order.
+
+    Raises:
+        MemberError: an update is in two of them.
+        ValueError: there is none.
+    """
+    first, *others = parts
+    sums, shares = first
+    shares = dict(shares)
+    for part in others:
+        if twice := shares.keys() & part.shares.keys():
+            raise MemberError(f"{min(twice)} is twice in the window")
+        sums, shares = exact.merge(sums, part.sums), shares | part.shares
+    return Part(sums, shares)
 
 
 class MemberError(ValueError):

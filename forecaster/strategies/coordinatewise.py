@@ -38,7 +38,7 @@ def _strategy(name: str, parameters: dict[str, float], dropped: Callable[[int], 
         window = read(parent, shrunk(parent, members))
         return state, _middle(window, dropped(len(window.ids))) if window.ids else Aggregate(parent, {})
 
-    return Strategy(name, parameters, lambda parent: {}, update, streams=False)
+    return Strategy(name, parameters, lambda parent: {}, update)
 
 
 def _middle(window: Window, drop: int) -> Aggregate:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.strategies.clipping import Clipped, average_clipped, clipped
-from forecaster.strategies.contract import Aggregate, Member, State, Strategy
+from forecaster.strategies.clipping import Clipped, clipped, gathered_clipped
+from forecaster.strategies.contract import Aggregate, Member, Part, State, Strategy, streaming
 from forecaster.strategies.parameters import positive, whole
+from forecaster.strategies.weighted import average
 from forecaster.strategies.window import nearer
 
 
@@ -33,8 +34,11 @@ def private_fedavg(norm: float, noise_multiplier: float, delta: float, seed: flo
         raise ValueError(f"noise_multiplier {noise_multiplier} must not be negative, delta {delta} be in (0, 1)")
     whole("seed", seed, 0)
 
-    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
-        aggregate = average_clipped(parent, _alike(parent, clipped(parent, members, norm)), norm)
+    def gather(parent: NDArray[np.float32], members: Iterable[Member]) -> Part:
+        return gathered_clipped(parent, _alike(parent, clipped(parent, members, norm)), norm)
+
+    def finish(state: State, parent: NDArray[np.float32], part: Part) -> tuple[State, Aggregate]:
+        aggregate = average(parent, part)
         if not aggregate.shares:
             return state, aggregate
         number = int(state["round"]) + 1
@@ -45,7 +49,7 @@ def private_fedavg(norm: float, noise_multiplier: float, delta: float, seed: flo
 
     parameters = {"norm": norm, "noise_multiplier": noise_multiplier, "delta": delta, "seed": seed}
     parameters = {name: float(value) for name, value in parameters.items()}
-    return Strategy("private_fedavg", parameters, lambda parent: _rounds(0), update, streams=True)
+    return streaming("private_fedavg", parameters, lambda parent: _rounds(0), gather, finish)
 
 
 def _alike(parent: NDArray[np.float32], members: Iterable[Clipped]) -> Iterator[Clipped]:

@@ -45,7 +45,7 @@ def _strategy(name: str, parameters: dict[str, float], kept: int) -> Strategy:
             return state, Aggregate(parent, {})
         return state, _best(window, scores(parent, window.rows, int(parameters["byzantine"])), kept)
 
-    return Strategy(name, parameters, lambda parent: {}, update, streams=False)
+    return Strategy(name, parameters, lambda parent: {}, update)
 
 
 def _best(window: Window, score: NDArray[np.float32], kept: int) -> Aggregate:

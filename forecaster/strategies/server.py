@@ -3,17 +3,15 @@
 Reddi et al. 2021, Adaptive Federated Optimization, algorithm 2, with optax; the defaults are Flower's.
 """
 
-from collections.abc import Iterable
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from forecaster.strategies.contract import Aggregate, Member, State, Strategy
+from forecaster.strategies.contract import Aggregate, Part, State, Strategy, streaming
 from forecaster.strategies.moments import scale_by_adam, scale_by_yogi
-from forecaster.strategies.weighted import average
+from forecaster.strategies.weighted import average, gathered
 
 Learned = slice | None
 """The part of the vector that is trained by gradient, None being all of it. The rest is statistics, of which the mean
@@ -69,24 +67,24 @@ def _strategy(
     It is not compiled as a whole: operation by operation there is nothing that XLA could fuse in its own way on each
     kind of processor, so the bytes are the same everywhere.
     """
-    part = slice(None) if learned is None else learned
+    place = slice(None) if learned is None else learned
 
     def init(parent: NDArray[np.float32]) -> State:
-        return remembered(optimizer.init(jnp.asarray(parent[part])))
+        return remembered(optimizer.init(jnp.asarray(parent[place])))
 
     def remembered(inner: optax.OptState) -> State:
         return {name: np.asarray(leaf, np.float32) for name, leaf in zip(names, jax.tree.leaves(inner), strict=True)}
 
-    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
-        aggregate = average(parent, members)
+    def finish(state: State, parent: NDArray[np.float32], part: Part) -> tuple[State, Aggregate]:
+        aggregate = average(parent, part)
         if not aggregate.shares:
             return state, aggregate
-        start = jnp.asarray(parent[part])
+        start = jnp.asarray(parent[place])
         leaves, tree = jax.tree.flatten(optimizer.init(start))
         kept = [jnp.asarray(state[name], leaf.dtype) for name, leaf in zip(names, leaves, strict=True)]
-        steps, inner = optimizer.update(start - aggregate.weights[part], jax.tree.unflatten(tree, kept))
+        steps, inner = optimizer.update(start - aggregate.weights[place], jax.tree.unflatten(tree, kept))
         weights = aggregate.weights.copy()
-        weights[part] = optax.apply_updates(start, steps)
+        weights[place] = optax.apply_updates(start, steps)
         return remembered(inner), aggregate._replace(weights=weights)
 
-    return Strategy(name, {key: float(value) for key, value in parameters.items()}, init, update, streams=True)
+    return streaming(name, {key: float(value) for key, value in parameters.items()}, init, gathered, finish)

@@ -6,25 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.strategies import exact
-from forecaster.strategies.contract import Aggregate, Member, Share, State, Strategy, sound
+from forecaster.strategies.contract import Aggregate, Member, Part, Share, State, Strategy, sound, streaming
 
 
 def fedavg() -> Strategy:
     """Average weighted by example counts (McMahan et al. 2017, Communication-Efficient Learning, algorithm 1)."""
 
-    def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
-        return state, average(parent, members)
+    def finish(state: State, parent: NDArray[np.float32], part: Part) -> tuple[State, Aggregate]:
+        return state, average(parent, part)
 
-    return Strategy("fedavg", {}, lambda parent: {}, update, streams=True)
+    return streaming("fedavg", {}, lambda parent: {}, gathered, finish)
 
 
-def average(parent: NDArray[np.float32], members: Iterable[Member]) -> Aggregate:
-    """The mean of the members by discounted examples, read one at a time; of nobody the parent."""
-    sums, weights = exact.empty(parent.size), {}
+def gathered(parent: NDArray[np.float32], members: Iterable[Member]) -> Part:
+    """The members' sum by discounted examples, read one at a time."""
+    sums, shares = exact.empty(parent.size), {}
     for member in sound(parent, members):
-        weights[member.update_id] = weight = member.examples * member.discount
+        weight = member.examples * member.discount
+        shares[member.update_id] = Share(weight)
         sums = exact.add(sums, weight, member.weights)
-    if not weights:
+    return Part(sums, shares)
+
+
+def average(parent: NDArray[np.float32], part: Part) -> Aggregate:
+    """The mean of those whose sum it is; of nobody the parent."""
+    if not part.shares:
         return Aggregate(parent, {})
-    total = sum(weights[update_id] for update_id in sorted(weights))
-    return Aggregate(exact.mean(sums), {update_id: Share(weight / total) for update_id, weight in weights.items()})
+    total = sum(part.shares[update_id].coefficient for update_id in sorted(part.shares))
+    shares = {
+        update_id: share._replace(coefficient=share.coefficient / total) for update_id, share in part.shares.items()
+    }
+    return Aggregate(exact.mean(part.sums), shares)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
-from forecaster.strategies import ACCEPTED, CLIPPED, REJECTED, STRATEGIES, Member, MemberError
+from forecaster.strategies import ACCEPTED, CLIPPED, REJECTED, STRATEGIES, Member, MemberError, merged
 from tests.unit.forecaster.strategies.windows import (
     AGREEING,
     EVERY,
@@ -37,7 +37,7 @@ counts = st.lists(st.integers(1, 10**6), min_size=1, max_size=9)
 def test_every_strategy_is_held_to_this_contract():
     assert {strategy.name for strategy in EVERY} == set(STRATEGIES)
     for strategy in EVERY:
-        own = inspect.signature(STRATEGIES[strategy.name]).parameters.keys() - {"learned"}
+        own = inspect.signature(STRATEGIES[strategy.name]).parameters.keys() - {"learned", "parts"}
         assert strategy.parameters.keys() == own
         assert all(type(value) is float for value in strategy.parameters.values())
 
@@ -186,7 +186,33 @@ def test_a_discount_of_one_is_none(strategy):
     assert apply(strategy, members).weights.tobytes() == apply(strategy, discounted).weights.tobytes()
 
 
-@pytest.mark.parametrize("strategy", [strategy for strategy in EVERY if strategy.streams], ids=label)
+streaming = pytest.mark.parametrize("strategy", [strategy for strategy in EVERY if strategy.gather], ids=label)
+
+
+@streaming
+@settings(max_examples=30, deadline=None)
+@given(members=windows, cuts=st.lists(st.integers(0, 3), min_size=20, max_size=20), turn=st.integers(0, 3))
+def test_in_parts_it_is_the_same_to_the_byte(strategy, members, cuts, turn):
+    """Whoever gathers which members, in whatever order what they come to is put together."""
+    state, aggregate = strategy.update(strategy.init(PARENT), PARENT, members)
+    groups = [[m for m, cut in zip(members, cuts, strict=False) if cut == g] for g in range(4)] + [members[20:]]
+    parts = [strategy.gather(PARENT, iter(group)) for group in groups]
+    after, again = strategy.finish(strategy.init(PARENT), PARENT, merged(parts[turn:] + parts[:turn]))
+    assert again.weights.tobytes() == aggregate.weights.tobytes()
+    assert again.shares == aggregate.shares
+    assert again.notes == aggregate.notes
+    assert save(dict(after)) == save(dict(state))
+
+
+@streaming
+def test_nobody_is_in_two_parts(strategy):
+    members = random_members(1, 3)
+    parts = [strategy.gather(PARENT, members[:2]), strategy.gather(PARENT, members[1:])]
+    with pytest.raises(MemberError, match=f"{members[1].update_id} is twice"):
+        merged(parts)
+
+
+@streaming
 def test_what_streams_holds_one_member_at_a_time(strategy):
     seen = []
 

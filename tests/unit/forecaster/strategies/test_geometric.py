@@ -49,6 +49,26 @@ def test_a_few_far_off_hardly_matter():
     assert np.linalg.norm(apply(geometric_median(), members).weights - honest) < 3
 
 
+def test_every_part_has_its_own():
+    """Who lies in numbers that are small is seen, though all lie far apart in others; shares are means over numbers."""
+    members = random_members(3, 12)
+    scaled = [m._replace(weights=np.concatenate([m.weights * 1000, m.weights, m.weights[:2]])) for m in members]
+    size = len(members[0].weights)
+    scaled[:4] = [
+        m._replace(weights=np.append(m.weights[:size], [50] * (size + 2)).astype(np.float32)) for m in scaled[:4]
+    ]
+    parts = [slice(0, size), slice(size, 2 * size), slice(2 * size, 2 * size + 2)]
+    parent = np.zeros(2 * size + 2, np.float32)
+    found = apply(geometric_median(parts=parts), scaled, parent)
+    alone = [apply(geometric_median(), [m._replace(weights=m.weights[p]) for m in scaled], parent[p]) for p in parts]
+    np.testing.assert_array_equal(found.weights, np.concatenate([one.weights for one in alone]))
+    for name, share in found.shares.items():
+        expected = np.average([one.shares[name].coefficient for one in alone], weights=[size, size, 2])
+        assert share.coefficient == pytest.approx(expected)
+    whole = apply(geometric_median(), scaled, parent)
+    assert np.abs(found.weights[size:]).max() < 5 < np.abs(whole.weights[size:]).max()
+
+
 def test_one_iteration_is_no_more_than_one():
     members = random_members(3, 10)
     one, many = (apply(geometric_median(iterations=count), members).weights for count in (1, 100))

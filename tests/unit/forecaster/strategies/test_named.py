@@ -9,7 +9,7 @@ from tests.unit.forecaster.strategies.windows import EVERY, PARENT, apply, rando
 @pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
 def test_a_strategy_is_found_by_the_name_and_parameters_it_records(strategy):
     again = named(strategy.name, strategy.parameters, None)
-    assert (again.name, again.parameters, again.streams) == (strategy.name, strategy.parameters, strategy.streams)
+    assert (again.name, again.parameters) == (strategy.name, strategy.parameters)
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are():
