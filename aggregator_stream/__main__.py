@@ -13,6 +13,8 @@ from aggregator_stream.app import create, work
 from aggregator_stream.commands import RELEASE, ROLLBACK
 from aggregator_stream.lineage.command import run as trace
 from aggregator_stream.options import rules, with_rules
+from aggregator_stream.workers.app import create as create_worker
+from forecaster.config import Config
 
 BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
 REGISTRY = click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
@@ -29,12 +31,29 @@ def main() -> None:
 @click.option("--port", default=6066, show_default=True, help="Of the API, on loopback.")
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="For Faust's own files.")
 @click.option("--token", envvar="FEDLOG_AGGREGATOR_TOKEN", help="That writing through the API takes.")
+@click.option("--workers/--alone", default=False, show_default=True, help="Whether `work` processes sum windows up.")
 @with_rules
-def run(bootstrap: str, registry: str, port: int, folder: Path, token: str | None, **options: Any) -> None:
+def run(
+    bootstrap: str, registry: str, port: int, folder: Path, token: str | None, workers: bool, **options: Any
+) -> None:
     """Aggregate local updates into global models until told to stop."""
+    _logging()
+    work(create(rules(**options), bootstrap, registry, port, folder, token, workers=workers))
+
+
+@main.command("work")
+@BOOTSTRAP
+@REGISTRY
+@click.option("--folder", required=True, type=click.Path(path_type=Path), help="For Faust's own files.")
+def sum_up(bootstrap: str, registry: str, folder: Path) -> None:
+    """Sum up parts of windows for a `run --workers`, until told to stop."""
+    _logging()
+    work(create_worker(Config(), bootstrap, registry, folder))
+
+
+def _logging() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aggregator_stream").setLevel(logging.INFO)
-    work(create(rules(**options), bootstrap, registry, port, folder, token))
 
 
 @main.command()

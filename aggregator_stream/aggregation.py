@@ -39,7 +39,11 @@ class Aggregation:
         async with self._one_at_a_time:
             begun = time.monotonic()
             try:
-                state, models = step(self.rules, self.state, record)
+                if self.rules.gather:
+                    # It waits for workers, and this process must be heard from meanwhile.
+                    state, models = await asyncio.to_thread(step, self.rules, self.state, record)
+                else:
+                    state, models = step(self.rules, self.state, record)
             except CommandError:
                 assert isinstance(record, Order)
                 self.state = passed(self.state, record)

@@ -30,6 +30,7 @@ from aggregator_stream.http.board import Board, LogUnavailableError
 from aggregator_stream.http.server import serve
 from aggregator_stream.restore import Decided
 from aggregator_stream.state import End, Located, Mark, Order, Rules
+from aggregator_stream.workers.asking import Asking
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
 from schemas.topics import LARGEST_BYTES
@@ -54,6 +55,7 @@ def create(
     token: str | None = None,
     passing: Callable[[str], None] = lambda step: None,
     session_s: int = 10,
+    workers: bool = False,
 ) -> faust.App:
     """The app, its state restored from the log and its group set to read on from there.
 
@@ -65,7 +67,8 @@ def create(
         folder: for Faust's own files.
         token: that writing through the API takes; ``None``: anybody may.
         passing: told when a step above is done, so that a test can end the process right there.
-        session_s: after which a killed worker's place in the group is free again, s.
+        session_s: after which a killed process's place in the group is free again, s.
+        workers: whether others sum windows up (``workers``).
     """
     codec, board = Codec(registry), Board()
     decided = Decided()
@@ -80,6 +83,8 @@ def create(
     places = {TOPIC: state.positions, COMMANDS: state.command_positions}
     history.seek(bootstrap, GROUP, places, rules.partitions)
     logger.info("goes on after version %d, from %s", state.version, dict(state.positions) or "the beginning")
+    if workers:
+        rules = rules._replace(gather=Asking(rules.config, bootstrap, codec, board.gathered))
     app = _consumer(bootstrap, folder, session_s)
     topics = {
         name: app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)

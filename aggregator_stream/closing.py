@@ -9,6 +9,7 @@ from immutables import Map
 from aggregator_stream import membership, promotion, server_state
 from aggregator_stream.membership import Chosen
 from aggregator_stream.state import Held, Located, Rules, Windows
+from aggregator_stream.workers import plans
 from forecaster import weights
 from forecaster.knowledge import architecture
 from forecaster.strategies import Share
@@ -29,12 +30,12 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
     located = sorted(located, key=lambda item: (item.partition, item.offset))
     updates = [item.update for item in located]
     window_end = (state.window + 1) * rules.window_ms
-    chosen = membership.choose(rules, state, window_end, updates)
-    evaluations = promotion.pooled(rules, state.standing, chosen.newest.values())
+    chosen = membership.choose(rules, state, window_end, located)
+    evaluations = promotion.pooled(rules, state.standing, chosen.updates.values())
     standing, decisions = promotion.decide(rules, state.standing, evaluations)
     # A version that has just been rejected is nobody's parent.
     decided = state.standing_so(standing)
-    remembered, aggregate, reason = aggregated(rules, decided, chosen)
+    remembered, aggregate, reason = aggregated(rules, decided, chosen, window_end)
     contributions = tuple(_contribution(decided, item, chosen, aggregate.shares, reason) for item in located)
     version = state.version + 1
     after = decided.standing_so(
@@ -54,8 +55,8 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
         contributions=contributions,
         example_count=sum(
             chosen.examples[device_id]
-            for device_id, update in chosen.newest.items()
-            if (share := aggregate.shares.get(update.update_id)) and share.outcome != REJECTED
+            for device_id, item in chosen.newest.items()
+            if (share := aggregate.shares.get(item.update.update_id)) and share.outcome != REJECTED
         ),
         errors=pooled(update.errors for update in updates if update.update_id not in chosen.refusals),
         promotion="unchanged" if reason else "promoted" if after.standing.champion == version else "candidate",
@@ -85,14 +86,20 @@ def standing_of(state: Windows) -> dict[str, Any]:
     }
 
 
-def aggregated(rules: Rules, state: Windows, chosen: Chosen) -> tuple[State, Aggregate, str | None]:
+def aggregated(rules: Rules, state: Windows, chosen: Chosen, window_end: int) -> tuple[State, Aggregate, str | None]:
     """What the strategy makes of the devices ``chosen``, or why it is not asked: then the model stands."""
     contributors, parent = len(chosen.newest), state.parent
     if contributors < rules.min_contributors:
         reason = f"too few contributors: {contributors} of {rules.min_contributors}" if contributors else EMPTY
         return parent.server, Aggregate(parent.weights, {}), reason
-    members = membership.members(rules, state.standing.champion, chosen)
-    remembered, aggregate = rules.strategy.update(parent.server, parent.weights, members)
+    counted, strategy = list(membership.summands(rules, state.standing.champion, chosen)), rules.strategy
+    if rules.gather and strategy.finish:
+        named = rules.model, state.version + 1, window_end, strategy
+        asked = plans.Asked(*named, parent.weights, plans.by_partition(counted), chosen.updates)
+        remembered, aggregate = strategy.finish(parent.server, parent.weights, rules.gather(asked))
+    else:
+        members = plans.members(rules.config, (summand for _, summand in counted), chosen.updates)
+        remembered, aggregate = strategy.update(parent.server, parent.weights, members)
     if all(share.outcome == REJECTED for share in aggregate.shares.values()):
         return parent.server, aggregate._replace(weights=parent.weights), "the strategy rejected all contributors"
     return remembered, aggregate, None
@@ -104,7 +111,7 @@ def _contribution(
     update = item.update
     if refusal := chosen.refusals.get(update.update_id):
         share = Share(0.0, REJECTED, refusal)
-    elif chosen.newest[update.device_id] is not update:
+    elif chosen.newest[update.device_id] is not item:
         share = Share(0.0, SUPERSEDED)
     else:
         share = shares.get(update.update_id, Share(0.0, REJECTED, reason))

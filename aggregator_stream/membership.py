@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from aggregator_stream.state import Rules, Windows
+from aggregator_stream.state import Located, Rules, Windows
 from forecaster import weights
 from forecaster.knowledge import architecture
-from forecaster.strategies import Member
 from forecaster.weights import WeightsError
-from schemas.events import HorizonError, LocalUpdate, PairedError
+from schemas.events import HorizonError, LocalUpdate, PairedError, Summand
 from schemas.wire import iso
 
 LARGEST_ERROR = 1e9
@@ -29,20 +28,26 @@ class Chosen(NamedTuple):
     """
 
     refusals: Mapping[str, str]
-    newest: Mapping[str, LocalUpdate]
+    newest: Mapping[str, Located]
     examples: Mapping[str, int]
 
+    @property
+    def updates(self) -> dict[str, LocalUpdate]:
+        """Those that stand for their devices, by update_id."""
+        return {item.update.update_id: item.update for item in self.newest.values()}
 
-def choose(rules: Rules, state: Windows, window_end: int, updates: Sequence[LocalUpdate]) -> Chosen:
-    """Sort out the ``updates`` of a window that closes in ``state``, its end in ms."""
+
+def choose(rules: Rules, state: Windows, window_end: int, located: Sequence[Located]) -> Chosen:
+    """Sort out the updates of a window that closes in ``state``, its end in ms."""
     refusals: dict[str, str] = {}
-    newest: dict[str, LocalUpdate] = {}
+    newest: dict[str, Located] = {}
     examples: defaultdict[str, int] = defaultdict(int)
-    for update in sorted(updates, key=lambda update: update.sequence):
+    for item in sorted(located, key=lambda item: item.update.sequence):
+        update = item.update
         if reason := refusal(rules, state, window_end, update):
             refusals[update.update_id] = reason
         else:
-            newest[update.device_id] = update
+            newest[update.device_id] = item
             examples[update.device_id] += update.example_count
     return Chosen(refusals, newest, examples)
 
@@ -78,15 +83,15 @@ def staleness(champion: int, update: LocalUpdate) -> int:
     return max(champion - update.base_version, 0)
 
 
-def members(rules: Rules, champion: int, chosen: Chosen) -> Iterator[Member]:
-    """What a strategy is given: one member a device in the order of their ids, its weights read when it is its turn.
+def summands(rules: Rules, champion: int, chosen: Chosen) -> Iterator[tuple[int, Summand]]:
+    """What a strategy is given, and the partition of each: one update a device, in the order of the devices' ids.
 
     An update that is s versions behind counts (1 + s)^-a (Xie et al. 2019, Asynchronous Federated Optimization,
     section 5, polynomial), beside the window's freshest: models take a while to be adopted, so all are some behind.
     """
-    freshest = min((staleness(champion, update) for update in chosen.newest.values()), default=0)
+    freshest = min((staleness(champion, item.update) for item in chosen.newest.values()), default=0)
     for device_id in sorted(chosen.newest):
-        update = chosen.newest[device_id]
+        update, partition, offset, _ = chosen.newest[device_id]
         behind = (1 + staleness(champion, update)) / (1 + freshest)
-        numbers = weights.flat_from_bytes(rules.config, update.weights)
-        yield Member(update.update_id, numbers, chosen.examples[device_id], behind**-rules.staleness_exponent)
+        discount = behind**-rules.staleness_exponent
+        yield partition, Summand(update.update_id, offset, chosen.examples[device_id], discount)

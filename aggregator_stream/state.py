@@ -8,6 +8,7 @@ import numpy as np
 from immutables import Map
 from numpy.typing import NDArray
 
+from aggregator_stream.workers.plans import Gather
 from forecaster.config import Config
 from forecaster.strategies import Strategy
 from forecaster.strategies.contract import State
@@ -32,6 +33,7 @@ class Rules(NamedTuple):
         margin: share by which a version's error must exceed another's for it to be worse.
         min_labels: behind a judgement for it to count, of all sensors and horizons.
         partitions: of ``local_updates``.
+        gather: sums windows up where that is not done here: by workers; ``None``: it is.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class Rules(NamedTuple):
     margin: float = 0.05
     min_labels: int = 30
     partitions: int = 4
+    gather: Gather | None = None
 
     @property
     def recorded(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -129,7 +130,13 @@ def _training(settings: Settings) -> Command:
 def _aggregator(settings: Settings) -> Command:
     argv = [sys.executable, "-m", "aggregator_stream", "run", *_log(settings), "--port", str(settings.aggregator_port)]
     argv += ["--folder", str(settings.home / "aggregator"), *aggregation(settings)]
+    argv += ["--workers"] if settings.aggregator_workers else []
     return Command(argv, ONE_THREAD)
+
+
+def _aggregator_worker(name: str, settings: Settings) -> Command:
+    argv = [sys.executable, "-m", "aggregator_stream", "work", *_log(settings)]
+    return Command([*argv, "--folder", str(settings.home / name)], ONE_THREAD)
 
 
 def aggregation(settings: Settings) -> list[str]:
@@ -220,6 +227,10 @@ def services(settings: Settings) -> dict[str, Service]:
         Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",)),
         Service("flink-training", _training, ready.training, (*log, "flink-taskmanager")),
         Service("aggregator", _aggregator, ready.aggregator, log, lambda s: f"http://{HOST}:{s.aggregator_port}"),
+        *(
+            Service(name, partial(_aggregator_worker, name), ready.running, log)
+            for name in (f"aggregator-worker-{n + 1}" for n in range(settings.aggregator_workers))
+        ),
         Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}"),
         Service("sink", _sink, ready.running, (*log, "mongo")),
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),

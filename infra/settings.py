@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     min_contributors: int = Field(1, description="Devices without which a window lets the model stand.")
     staleness_exponent: float = Field(0.5, description="An update s versions behind counts (1 + s) to the minus this.")
     staleness_bound: int = Field(48, description="Versions behind the champion from which an update is rejected.")
+    aggregator_workers: int = Field(0, ge=0, description="Processes that sum windows up; 0: the aggregator does.")
     promotion: Literal["evaluated", "immediate"] = Field(
         "evaluated", description="Whether a version is promoted once devices have judged it, or as it is made."
     )

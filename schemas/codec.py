@@ -22,7 +22,9 @@ from schemas.events import (
     LocalUpdate,
     Measurements,
     PairedError,
+    PartShare,
     Reading,
+    Summand,
 )
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.wire import Record, headers_of, key_of, timestamp_of
@@ -51,6 +53,8 @@ _NESTED = {
     "decisions": lambda rows: tuple(Decision(**row) for row in rows),
     "candidates": tuple,
     "evaluations": lambda rows: tuple(map(_evaluation, rows)),
+    "summands": lambda rows: tuple(Summand(**row) for row in rows),
+    "shares": lambda rows: tuple(PartShare(**row) for row in rows),
     "forecast": lambda row: Measurements(**row),
     "persistence": lambda row: Measurements(**row),
     "network": lambda row: row and Measurements(**row),

@@ -174,6 +174,51 @@ class ModelCommand(NamedTuple):
     issued_at: int
 
 
+class Summand(NamedTuple):
+    """One member of a window, where its update lies in the plan's partition, and how much it counts."""
+
+    update_id: str
+    offset: int
+    example_count: int
+    discount: float
+
+
+class WindowPlan(NamedTuple):
+    """Some of a window's members, of one partition of ``local_updates``, to be summed up (topic ``window_plans``)."""
+
+    plan_id: str
+    model: str
+    version: int
+    window_end: int
+    strategy: str
+    strategy_parameters: dict[str, float]
+    architecture: str
+    parent: bytes
+    partition: int
+    summands: tuple[Summand, ...]
+
+
+class PartShare(NamedTuple):
+    """What became of a summand: its weight, ``accepted`` or ``clipped``, and why."""
+
+    update_id: str
+    weight: float
+    outcome: str
+    reason: str | None = None
+
+
+class WindowPart(NamedTuple):
+    """What a plan's members come to (topic ``window_parts``)."""
+
+    plan_id: str
+    model: str
+    version: int
+    window_end: int
+    partition: int
+    sums: bytes
+    shares: tuple[PartShare, ...]
+
+
 class Prediction(NamedTuple):
     """A forecast, and under the same id the forecast scored (topic ``predictions``)."""
 
@@ -212,4 +257,4 @@ class DeadLetter(NamedTuple):
     original: bytes
 
 
-Event = Reading | LocalUpdate | GlobalModel | ModelCommand | Prediction | DeadLetter
+Event = Reading | LocalUpdate | GlobalModel | ModelCommand | WindowPlan | WindowPart | Prediction | DeadLetter

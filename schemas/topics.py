@@ -4,7 +4,17 @@ import json
 from importlib import resources
 from typing import Any, NamedTuple
 
-from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, ModelCommand, Prediction, Reading
+from schemas.events import (
+    DeadLetter,
+    Event,
+    GlobalModel,
+    LocalUpdate,
+    ModelCommand,
+    Prediction,
+    Reading,
+    WindowPart,
+    WindowPlan,
+)
 
 PARTITIONS = 4
 LARGEST_BYTES = 16 * 2**20
@@ -20,6 +30,9 @@ FOREVER = {
     "segment.ms": str(10 * 365 * 24 * 3600 * 1000),
     "message.timestamp.after.max.ms": str(2**63 - 1),
 }
+
+PASSING = FOREVER | {"retention.ms": str(24 * 3600 * 1000), "message.timestamp.type": "LogAppendTime"}
+"""Of what is asked and answered within seconds, and follows from the rest of the log: kept for a day of the clock."""
 
 
 class TopicSpec(NamedTuple):
@@ -48,6 +61,8 @@ TOPICS = {
         TopicSpec("local_updates", LocalUpdate),
         TopicSpec("global_models", GlobalModel),
         TopicSpec("model_commands", ModelCommand),
+        TopicSpec("window_plans", WindowPlan, config=PASSING),
+        TopicSpec("window_parts", WindowPart, config=PASSING),
         TopicSpec("predictions", Prediction),
         TopicSpec("dead_letters", DeadLetter),
     )

@@ -3,7 +3,17 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from schemas.events import DeadLetter, Event, GlobalModel, LocalUpdate, ModelCommand, Prediction, Reading
+from schemas.events import (
+    DeadLetter,
+    Event,
+    GlobalModel,
+    LocalUpdate,
+    ModelCommand,
+    Prediction,
+    Reading,
+    WindowPart,
+    WindowPlan,
+)
 
 Headers = list[tuple[str, bytes]]
 WATERMARK = "watermark"
@@ -38,7 +48,7 @@ class Origin(NamedTuple):
 def key_of(event: Event) -> bytes:
     """The record key: the device, the model's name, or the key of what became a dead letter."""
     match event:
-        case GlobalModel() | ModelCommand():
+        case GlobalModel() | ModelCommand() | WindowPlan() | WindowPart():
             return event.model.encode()
         case DeadLetter():
             return event.origin_key or event.letter_id.encode()
@@ -49,7 +59,7 @@ def key_of(event: Event) -> bytes:
 def timestamp_of(event: Event) -> int:
     """The record timestamp, ms: when the event happened in event time."""
     match event:
-        case GlobalModel():
+        case GlobalModel() | WindowPlan() | WindowPart():
             return event.window_end
         case ModelCommand():
             return event.issued_at
@@ -81,6 +91,10 @@ def headers_of(event: Event) -> Headers:
             }
         case ModelCommand():
             shown = {"action": event.action, "version": event.version}
+        case WindowPlan():
+            shown = {"version": event.version, "partition": event.partition, "summands": len(event.summands)}
+        case WindowPart():
+            shown = {"version": event.version, "partition": event.partition, "summands": len(event.shares)}
         case Prediction():
             shown = {"source": event.source, "model_version": event.model_version}
         case DeadLetter():

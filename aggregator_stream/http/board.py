@@ -48,12 +48,19 @@ class Board:
         self.closed_at: float | None = None
         self.registry = CollectorRegistry()
         self.requests = Counter("fedlog_http_requests", "Answers.", ("route", "status"), registry=self.registry)
+        self._parts = Counter(
+            "fedlog_window_parts", "Parts of windows by who summed them up.", ("by",), registry=self.registry
+        )
         self._seconds = Histogram(
             "fedlog_aggregation_seconds",
             "From a window's last record to its model.",
             buckets=SECONDS,
             registry=self.registry,
         )
+
+    def gathered(self, by: str) -> None:
+        """A part of a window has been summed up ``by`` a ``worker`` or ``here``."""
+        self._parts.labels(by).inc()
 
     def restored(self, events: Iterable[Placed]) -> None:
         """All models on the log when the aggregator starts."""

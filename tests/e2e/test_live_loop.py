@@ -128,7 +128,7 @@ def test_every_collection_fills(live: System):
 
 
 def test_events_of_every_topic_decode_with_the_registry(live: System):
-    for topic in TOPICS:
+    for topic in TOPICS.keys() - {"window_plans", "window_parts"}:  # of several workers
         events = list(live.events(topic, last=50))
         assert events, topic
         assert all(isinstance(event, TOPICS[topic].event) for event in events)

@@ -161,7 +161,7 @@ class Fleet:
 
     def folded(self) -> list[GlobalModel]:
         """What the pure window fold makes of ``local_updates``."""
-        rules = Rules(CONFIG, fedavg())
+        rules = Rules(CONFIG, fedavg(), evaluated=True)
         state, models = beginning(rules), []
         for record in self.placed():
             state, closed = fold(rules, state, record)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aggregator_stream.closing import close
-from aggregator_stream.membership import choose, members, refusal
+from aggregator_stream.membership import choose, refusal, summands
 from aggregator_stream.state import Located
 from forecaster import weights
 from schemas.events import HorizonError
@@ -20,8 +20,8 @@ def located(*updates):
 
 
 def discounts(*updates, rules=RULES):
-    chosen = choose(rules, STATE, END, updates)
-    return {member.update_id: member.discount for member in members(rules, 10, chosen)}
+    chosen = choose(rules, STATE, END, located(*updates))
+    return {summand.update_id: summand.discount for _, summand in summands(rules, 10, chosen)}
 
 
 def test_an_update_counts_less_the_staler_it_is_beside_the_freshest():

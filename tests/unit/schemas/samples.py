@@ -12,8 +12,12 @@ from schemas.events import (
     Measurements,
     ModelCommand,
     PairedError,
+    PartShare,
     Prediction,
     Reading,
+    Summand,
+    WindowPart,
+    WindowPlan,
 )
 
 NOON = 1_078_401_600_123  # 2004-03-04T12:00:00.123Z
@@ -82,6 +86,14 @@ FULL = (
     ),
     DeadLetter("s/iot_stream/0/7", "s", "iot_stream", 0, 7, b"k\xff", NOON, "ValueError", "grün", b"\0\xfe"),
     ModelCommand("c-1", "fleet", "rollback", 5, "6 is worse", NOON),
+    WindowPlan(
+        *("fleet/8/1", "fleet", 8, NOON, "fedadam", {"b1": 0.5}, "tanh", b"\0\1", 1),
+        (Summand("mote-07/3", 17, 10, 1.0), Summand("mote-08/3", 2**33, 9, 0.5)),
+    ),
+    WindowPart(
+        *("fleet/8/1", "fleet", 8, NOON, 1, b"\2\3"),
+        (PartShare("mote-07/3", 10.0, "accepted"), PartShare("mote-08/3", 4.5, "clipped", "moved 3, the bound is 1")),
+    ),
 )
 EMPTY = (
     Reading("mote-07", NOON, None, None, None, None, None, "", 0, -1),

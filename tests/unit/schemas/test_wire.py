@@ -5,11 +5,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.codec import milliseconds
-from schemas.events import DeadLetter, GlobalModel, HorizonError, LocalUpdate, ModelCommand, Prediction, Reading
+from schemas.events import (
+    DeadLetter,
+    GlobalModel,
+    HorizonError,
+    LocalUpdate,
+    ModelCommand,
+    Prediction,
+    Reading,
+    WindowPart,
+    WindowPlan,
+)
 from schemas.wire import Origin, dead_letter, error_summary, headers_of, iso, key_of, timestamp_of
 from tests.unit.schemas.samples import EMPTY, FULL, HALF_HOUR, NOON
 
-READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND = FULL
+READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND, PLAN, PART = FULL
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = 253_402_300_799_999  # the last ms of 9999
 moments = st.integers(0, END)
@@ -45,7 +55,9 @@ def test_iso_of_a_known_moment():
 
 
 def test_every_record_is_keyed_by_what_its_order_matters_for():
-    assert [key_of(event) for event in FULL] == [b"mote-07", b"mote-07", b"fleet", b"mote-07", b"k\xff", b"fleet"]
+    assert [key_of(event) for event in FULL] == [
+        *(b"mote-07", b"mote-07", b"fleet", b"mote-07", b"k\xff", b"fleet", b"fleet", b"fleet")
+    ]
     assert key_of(EMPTY[-2]) == EMPTY[-2].letter_id.encode()
 
 
@@ -56,7 +68,7 @@ def test_record_timestamps_are_event_time():
     assert timestamp_of(PREDICTION) == PREDICTION.target_at
     assert timestamp_of(PREDICTION._replace(actual=None)) == PREDICTION.made_at
     assert timestamp_of(LETTER) == NOON
-    assert timestamp_of(COMMAND) == NOON
+    assert timestamp_of(COMMAND) == timestamp_of(PLAN) == timestamp_of(PART) == NOON
     for unknown in (None, -1, 0):
         assert timestamp_of(LETTER._replace(origin_timestamp=unknown)) == 0
 
@@ -77,6 +89,7 @@ def test_headers_say_what_a_person_wants_to_see():
     ]
     assert dict(headers_of(MODEL._replace(champion=-1)))["champion"] == b"7"
     assert headers_of(COMMAND) == [("action", b"rollback"), ("version", b"5")]
+    assert headers_of(PLAN) == headers_of(PART) == [("version", b"8"), ("partition", b"1"), ("summands", b"2")]
 
 
 def test_a_dead_letters_header_stays_short_however_long_its_message():
@@ -123,6 +136,6 @@ def test_a_letter_for_a_record_without_a_timestamp_comes_back(codec):
 
 def test_the_samples_are_of_every_class():
     assert [type(event) for event in FULL] == [
-        *(Reading, LocalUpdate, GlobalModel, Prediction, DeadLetter, ModelCommand)
+        *(Reading, LocalUpdate, GlobalModel, Prediction, DeadLetter, ModelCommand, WindowPlan, WindowPart)
     ]
     assert PREDICTION.target_at - PREDICTION.made_at == HALF_HOUR
