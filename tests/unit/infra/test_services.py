@@ -49,6 +49,19 @@ def test_a_mongodb_that_runs_elsewhere_is_not_started():
     assert settings.mongo_uri == "mongodb://127.0.0.1:1"
 
 
+def test_the_aggregator_sums_up_itself_unless_there_are_workers(tmp_path):
+    assert not [name for name in ALL if "worker" in name]
+    alone, shared = (services(Settings(home=tmp_path, aggregator_workers=n)) for n in (0, 2))
+    assert shared.keys() - alone.keys() == {"aggregator-worker-1", "aggregator-worker-2"}
+    argvs = [
+        some["aggregator"].command(Settings(home=tmp_path, aggregator_workers=n)).argv
+        for n, some in ((0, alone), (2, shared))
+    ]
+    assert ["--workers" in argv for argv in argvs] == [False, True]
+    folders = [shared[f"aggregator-worker-{n}"].command(Settings(home=tmp_path)).argv[-1] for n in (1, 2)]
+    assert len(set(folders)) == 2
+
+
 def test_services_can_be_left_out():
     assert services(Settings(without="superset,producer")).keys() == ALL.keys() - {"superset", "producer"}
 
