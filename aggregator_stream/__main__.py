@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 
 from aggregator_stream import commanding, recheck
 from aggregator_stream.app import create, work
-from aggregator_stream.commands import RELEASE, ROLLBACK
+from aggregator_stream.fold.commands import RELEASE, ROLLBACK
 from aggregator_stream.lineage.command import run as trace
 from aggregator_stream.options import rules, with_rules
 from aggregator_stream.workers.app import create as create_worker

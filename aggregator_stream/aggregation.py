@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aggregator_stream.catalogue import Placed
-from aggregator_stream.commands import CommandError, passed
+from aggregator_stream.fold.commands import CommandError, passed
+from aggregator_stream.fold.state import End, Located, Mark, Order, Rules, Windows
+from aggregator_stream.fold.windows import step
 from aggregator_stream.http.board import Board
-from aggregator_stream.state import End, Located, Mark, Order, Rules, Windows
-from aggregator_stream.windows import step
 from schemas.events import GlobalModel
 from schemas.wire import iso
 

@@ -24,12 +24,12 @@ from mode import CrashingSupervisor
 from aggregator_stream import fetching, history
 from aggregator_stream.aggregation import Aggregation
 from aggregator_stream.catalogue import Placed
-from aggregator_stream.commands import CommandError
+from aggregator_stream.fold.commands import CommandError
+from aggregator_stream.fold.restore import Decided
+from aggregator_stream.fold.state import End, Located, Mark, Order, Rules
 from aggregator_stream.http.api import create as create_api
 from aggregator_stream.http.board import Board, LogUnavailableError
 from aggregator_stream.http.server import serve
-from aggregator_stream.restore import Decided
-from aggregator_stream.state import End, Located, Mark, Order, Rules
 from aggregator_stream.workers.asking import Asking
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate

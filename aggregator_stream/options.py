@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aggregator_stream.state import Rules
+from aggregator_stream.fold.state import Rules
 from forecaster import knowledge
 from forecaster.config import Config
 from forecaster.strategies import named

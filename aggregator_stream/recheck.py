@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from aggregator_stream import history
-from aggregator_stream.state import Rules
-from aggregator_stream.verification import Chain, verify
+from aggregator_stream.fold.state import Rules
+from aggregator_stream.fold.verification import Chain, verify
 from forecaster.config import Config
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import GlobalModel, LocalUpdate

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from aggregator_stream.promotion import PINNED, POLICY, PROMOTED, REJECTED, RELEASED, ROLLED_BACK
+from aggregator_stream.fold.promotion import PINNED, POLICY, PROMOTED, REJECTED, RELEASED, ROLLED_BACK
 from schemas.events import Contribution, Decision, GlobalModel
 
 OUTCOMES = ("accepted", "clipped", "superseded", "rejected")

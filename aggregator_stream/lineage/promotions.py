@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from aggregator_stream.fold.promotion import POLICY, PROMOTED
 from aggregator_stream.lineage.checks import Wrong, same
 from aggregator_stream.lineage.evidence import Version
 from aggregator_stream.lineage.links import Link
-from aggregator_stream.promotion import POLICY, PROMOTED
 from schemas.events import Decision
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import fastavro
 
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import Located, Mark, Rules
-from aggregator_stream.windows import step
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import Located, Mark, Rules
+from aggregator_stream.fold.windows import step
 from benchmarks.aggregation import fleet
 from forecaster.config import Config
 from forecaster.knowledge import architecture

@@ -12,9 +12,9 @@ import jax
 import numpy as np
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import Located, Mark, Rules
-from aggregator_stream.windows import step as fold
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import Located, Mark, Rules
+from aggregator_stream.fold.windows import step as fold
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.forecasts import predictions
 from forecaster import weights

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.windows import step as fold
 from aggregator_stream.options import rules
 from aggregator_stream.recheck import run as recheck
-from aggregator_stream.restore import beginning
-from aggregator_stream.windows import step as fold
 from infra.ports import free
 from infra.settings import ROOT, Settings
 from infra.threads import ONE_THREAD

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.windows import step as fold
 from aggregator_stream.options import rules
 from aggregator_stream.recheck import run as recheck
-from aggregator_stream.restore import beginning
-from aggregator_stream.windows import step as fold
 from infra.ports import free
 from infra.settings import ROOT, Settings
 from infra.threads import ONE_THREAD

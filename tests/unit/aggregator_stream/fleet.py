@@ -5,9 +5,9 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from aggregator_stream.restore import beginning, restore
-from aggregator_stream.state import Located, Mark, Rules, Standing
-from aggregator_stream.windows import step
+from aggregator_stream.fold.restore import beginning, restore
+from aggregator_stream.fold.state import Located, Mark, Rules, Standing
+from aggregator_stream.fold.windows import step
 from forecaster import weights
 from forecaster.knowledge import architecture, initial
 from forecaster.strategies import fedavg

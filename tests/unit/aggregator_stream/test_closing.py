@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from immutables import Map
 
-from aggregator_stream.closing import close, pooled
-from aggregator_stream.membership import refusal
-from aggregator_stream.state import Located
+from aggregator_stream.fold.closing import close, pooled
+from aggregator_stream.fold.membership import refusal
+from aggregator_stream.fold.state import Located
 from forecaster import weights
 from schemas.events import HorizonError
 from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, params, standing, update

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator_stream.commands import CommandError, passed
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import Mark, Order
-from aggregator_stream.windows import step
+from aggregator_stream.fold.commands import CommandError, passed
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import Mark, Order
+from aggregator_stream.fold.windows import step
 from schemas.events import Decision, ModelCommand
 from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, fold, restored, update, written
 from tests.unit.aggregator_stream.test_verification import checked

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from aggregator_stream.fold.promotion import changed
+from aggregator_stream.fold.restore import beginning
 from aggregator_stream.lineage.evidence import Place, Record
 from aggregator_stream.lineage.finding import NotOnTheLogError
 from aggregator_stream.lineage.naming import Name, NotAnIdError
@@ -17,8 +19,6 @@ from aggregator_stream.lineage.printing import as_json, show
 from aggregator_stream.lineage.reading import Log, Span, joined
 from aggregator_stream.lineage.tracing import trace
 from aggregator_stream.lineage.tree import grow
-from aggregator_stream.promotion import changed
-from aggregator_stream.restore import beginning
 from forecaster import knowledge, weights
 from forecaster.strategies import named
 from schemas.events import Decision, Measurements, Prediction, Reading

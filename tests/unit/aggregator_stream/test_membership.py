@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from aggregator_stream.closing import close
-from aggregator_stream.membership import choose, refusal, summands
-from aggregator_stream.state import Located
+from aggregator_stream.fold.closing import close
+from aggregator_stream.fold.membership import choose, refusal, summands
+from aggregator_stream.fold.state import Located
 from forecaster import weights
 from schemas.events import HorizonError
 from tests.unit.aggregator_stream.fleet import RULES, START, WINDOW, standing, update

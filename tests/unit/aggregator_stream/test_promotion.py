@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator_stream import server_state
-from aggregator_stream.promotion import decide, joined, pooled
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import Mark, Standing
+from aggregator_stream.fold import server_state
+from aggregator_stream.fold.promotion import decide, joined, pooled
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import Mark, Standing
 from forecaster import weights
 from forecaster.config import SENSORS
 from forecaster.knowledge import learned

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from aggregator_stream.server_state import from_bytes, to_bytes
+from aggregator_stream.fold.server_state import from_bytes, to_bytes
 
 states = st.dictionaries(st.text("abc", min_size=1), arrays(np.float32, array_shapes(min_dims=0, max_dims=2)))
 

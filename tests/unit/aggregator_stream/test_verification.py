@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from aggregator_stream.restore import beginning
-from aggregator_stream.verification import Chain, verify
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.verification import Chain, verify
 from forecaster import knowledge, weights
 from forecaster.strategies import named
 from tests.unit.aggregator_stream.fleet import RULES, fold, merged, update, written

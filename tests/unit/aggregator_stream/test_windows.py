@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import End, Located, Mark
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import End, Located, Mark
 from forecaster import weights
 from tests.unit.aggregator_stream.fleet import (
     MINUTE,

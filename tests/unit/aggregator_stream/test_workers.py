@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import Located
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import Located
 from aggregator_stream.workers.plans import PlanError, answer, here, part_of, plans
 from forecaster import knowledge
 from forecaster.strategies import merged, named

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from aggregator_stream.restore import beginning
-from aggregator_stream.state import Located, Mark, Rules
-from aggregator_stream.windows import step as window_step
+from aggregator_stream.fold.restore import beginning
+from aggregator_stream.fold.state import Located, Mark, Rules
+from aggregator_stream.fold.windows import step as window_step
 from flink_training.device import Device, FleetModel, Readings
 from flink_training.device import step as device_step
 from forecaster import knowledge, lockstep

@@ -6,9 +6,9 @@ from typing import Any
 
 from immutables import Map
 
-from aggregator_stream import membership, promotion, server_state
-from aggregator_stream.membership import Chosen
-from aggregator_stream.state import Held, Located, Rules, Windows
+from aggregator_stream.fold import membership, promotion, server_state
+from aggregator_stream.fold.membership import Chosen
+from aggregator_stream.fold.state import Held, Located, Rules, Windows
 from aggregator_stream.workers import plans
 from forecaster import weights
 from forecaster.knowledge import architecture

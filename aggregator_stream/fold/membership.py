@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from aggregator_stream.state import Located, Rules, Windows
+from aggregator_stream.fold.state import Located, Rules, Windows
 from forecaster import weights
 from forecaster.knowledge import architecture
 from forecaster.weights import WeightsError

@@ -4,10 +4,10 @@ A command is obeyed at once, by an event of its own between two windows: a versi
 that is to be stood on, so whoever reads it need not look for them.
 """
 
-from aggregator_stream import promotion, server_state
-from aggregator_stream.closing import command_offsets, resume_offsets, standing_of
-from aggregator_stream.restore import held_of
-from aggregator_stream.state import Order, Rules, Standing, Windows
+from aggregator_stream.fold import promotion, server_state
+from aggregator_stream.fold.closing import command_offsets, resume_offsets, standing_of
+from aggregator_stream.fold.restore import held_of
+from aggregator_stream.fold.state import Order, Rules, Standing, Windows
 from forecaster import weights
 from forecaster.knowledge import architecture
 from schemas.events import Decision, GlobalModel, ModelCommand

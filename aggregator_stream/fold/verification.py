@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from immutables import Map
 
-from aggregator_stream.closing import close
-from aggregator_stream.restore import beginning, standing_on
-from aggregator_stream.state import RECORDED, Located, Rules
+from aggregator_stream.fold.closing import close
+from aggregator_stream.fold.restore import beginning, standing_on
+from aggregator_stream.fold.state import RECORDED, Located, Rules
 from forecaster import knowledge, weights
 from forecaster.config import Config
 from forecaster.knowledge import architecture

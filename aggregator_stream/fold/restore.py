@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from immutables import Map
 
-from aggregator_stream import server_state
-from aggregator_stream.promotion import POLICY
-from aggregator_stream.state import Held, Rules, Standing, Windows
+from aggregator_stream.fold import server_state
+from aggregator_stream.fold.promotion import POLICY
+from aggregator_stream.fold.state import Held, Rules, Standing, Windows
 from forecaster import knowledge, weights
 from forecaster.trials import NONE
 from schemas.events import GlobalModel

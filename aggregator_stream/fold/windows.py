@@ -13,10 +13,10 @@ silent, and no update can say that there is none: so once it has been read to it
 windows close without it. That depends on when somebody looked; what was decided stands in the model's event.
 """
 
-from aggregator_stream.clocks import looked, read, unbelieved, watermark
-from aggregator_stream.closing import close
-from aggregator_stream.commands import obey
-from aggregator_stream.state import End, Located, Mark, Order, Rules, Windows
+from aggregator_stream.fold.clocks import looked, read, unbelieved, watermark
+from aggregator_stream.fold.closing import close
+from aggregator_stream.fold.commands import obey
+from aggregator_stream.fold.state import End, Located, Mark, Order, Rules, Windows
 from schemas.events import GlobalModel, LocalUpdate
 
 

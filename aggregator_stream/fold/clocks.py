@@ -1,7 +1,7 @@
 """How late it is: what the partitions of ``local_updates`` say of event time, and how far that is believed. Pure."""
 
-from aggregator_stream.membership import DAY_MS
-from aggregator_stream.state import Clock, End, Located, Mark, Rules, Windows
+from aggregator_stream.fold.membership import DAY_MS
+from aggregator_stream.fold.state import Clock, End, Located, Mark, Rules, Windows
 from schemas.events import LocalUpdate
 
 

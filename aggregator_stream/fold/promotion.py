@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator_stream.state import Rules, Standing
+from aggregator_stream.fold.state import Rules, Standing
 from forecaster import trials
 from forecaster.config import SENSORS, Config
 from schemas.events import Decision, Evaluation, FleetEvaluation, LocalUpdate, PairedError
