@@ -4,6 +4,7 @@ A window's members are divided by the partition of ``local_updates`` that they l
 members up; sums are exact, so that put together they are to the byte what one worker alone comes to.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -53,9 +54,9 @@ Gather = Callable[[Asked], Part]
 
 def plans(config: Config, asked: Asked) -> list[WindowPlan]:
     """One for each partition that has a member."""
-    return [
+    made = (
         WindowPlan(
-            plan_id=f"{asked.model}/{asked.version}/{partition}",
+            plan_id="",
             model=asked.model,
             version=asked.version,
             window_end=asked.window_end,
@@ -67,7 +68,15 @@ def plans(config: Config, asked: Asked) -> list[WindowPlan]:
             summands=tuple(summands),
         )
         for partition, summands in sorted(asked.summands.items())
-    ]
+    )
+    return [plan._replace(plan_id=_id(plan)) for plan in made]
+
+
+def _id(plan: WindowPlan) -> str:
+    """What it says is in its id: an answer to a plan that a crash has made another one is no answer to this."""
+    said = repr((plan.window_end, plan.strategy, sorted(plan.strategy_parameters.items()), plan.summands)).encode()
+    digest = hashlib.sha256(said + plan.architecture.encode() + plan.parent).hexdigest()
+    return f"{plan.model}/{plan.version}/{plan.partition}/{digest[:16]}"
 
 
 def answer(config: Config, plan: WindowPlan, updates: Mapping[int, LocalUpdate]) -> WindowPart:

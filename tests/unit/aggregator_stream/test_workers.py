@@ -64,7 +64,7 @@ def test_windows_in_parts_are_the_same_events(name, absent):
     _, together = fold(beginning(shared), records, shared)
     assert together == alone
     assert len(alone) >= 4
-    assert {plan.plan_id for plan in workers.plans} == {
+    assert {plan.plan_id.rpartition("/")[0] for plan in workers.plans} == {
         f"fleet/{model.version}/{partition}" for model in alone for partition in range(4)
     }
     summed = {(plan.version, s.update_id) for plan in workers.plans for s in plan.summands}
@@ -103,6 +103,21 @@ def test_a_plan_that_cannot_be_followed_says_why(planned, changes, error, said):
     _, plan, _ = planned
     with pytest.raises(error, match=said):
         answer(TINY, plan._replace(**changes), on_log(plan))
+
+
+def test_a_plan_that_says_something_else_has_another_id(planned):
+    asked, plan, _ = planned
+    first = plan.summands[0]
+    others = [
+        asked._replace(summands={plan.partition: [first._replace(discount=first.discount / 2), *plan.summands[1:]]}),
+        asked._replace(summands={plan.partition: plan.summands[1:]}),
+        asked._replace(parent=asked.parent + 1),
+        asked._replace(strategy=named("fedadam", {"learning_rate": 0.2}, None)),
+    ]
+    ids = [plans(TINY, other)[0].plan_id for other in others]
+    assert len({plan.plan_id, *ids}) == 1 + len(others)
+    [same] = plans(TINY, asked._replace(summands={plan.partition: plan.summands}))
+    assert same == plan
 
 
 def test_an_update_that_is_not_where_the_plan_says_is_named(planned):
