@@ -45,17 +45,24 @@ def readings(environment: StreamExecutionEnvironment, bootstrap: str, registry: 
 
 
 def models(
-    environment: StreamExecutionEnvironment, bootstrap: str, config: Config, in_step: int | None, bounded: bool
+    environment: StreamExecutionEnvironment,
+    bootstrap: str,
+    config: Config,
+    in_step: int | None,
+    window_ms: int,
+    bounded: bool,
 ) -> DataStream:
     """Raw records of ``global_models``: key, value, partition, offset, timestamp in ms; ``bounded`` ends at its end.
 
-    Their watermark is what readings wait for, ``in_step``; otherwise they wait for nothing.
+    Their watermark is what readings wait for, ``in_step``; otherwise they wait for nothing. A window's model is next
+    due a window later. Where all are on the log already, a command's event, which is due at once, may stand behind it.
     """
     ours: Any = get_gateway().jvm.dev.fedlog.flink
     source = ours.Log.source(bootstrap, "global_models", NAME, ours.Raw(), bounded)
     read = environment._j_stream_execution_environment.fromSource(source, ours.Log.unawaited(), "global_models")
     if in_step is not None:
-        read = read.transform("in step", read.getType(), ours.ModelsInStep(in_step, config.adoption_delay_ms))
+        ahead = config.adoption_delay_ms + (0 if bounded else window_ms)
+        read = read.transform("in step", read.getType(), ours.ModelsInStep(in_step, ahead))
     return DataStream(read)
 
 
@@ -97,8 +104,11 @@ def write(records: DataStream, bootstrap: str, mark_ms: int) -> None:
 @click.option("--registry", required=True)
 @click.option("--trainers", required=True, type=int, help="Parallel training tasks.")
 @click.option("--in-step", type=int, help="Keep step with aggregation; no model can be due before this moment, ms.")
+@click.option("--window-ms", default=1_800_000, show_default=True, help="Length of a window, in step with which, ms.")
 @click.option("--bounded-models", is_flag=True, help="Take the models that are there now and wait for no more.")
-def main(bootstrap: str, registry: str, trainers: int, in_step: int | None, bounded_models: bool) -> None:
+def main(
+    bootstrap: str, registry: str, trainers: int, in_step: int | None, window_ms: int, bounded_models: bool
+) -> None:
     """Build the graph and hand it to the cluster."""
     config = Config()
     options = Configuration()
@@ -109,7 +119,7 @@ def main(bootstrap: str, registry: str, trainers: int, in_step: int | None, boun
     environment = StreamExecutionEnvironment.get_execution_environment(options)
     environment.get_config().set_auto_watermark_interval(BATCH_MS if in_step is None else BATCH_MS // 10)
     environment.set_parallelism(1)
-    broadcast = models(environment, bootstrap, config, in_step, bounded_models)
+    broadcast = models(environment, bootstrap, config, in_step, window_ms, bounded_models)
     trained = (
         batches(readings(environment, bootstrap, registry), None if in_step is None else broadcast)
         .connect(broadcast.broadcast(MODELS))

@@ -79,6 +79,7 @@ def submit(client: Sequence[str], flink: str, checkpoints: Path, options: Sequen
 @click.option("--checkpoints", required=True, type=click.Path(path_type=Path), help="Folder of checkpoints.")
 @click.option("--trainers", default=2, show_default=True, help="Parallel training tasks.")
 @click.option("--in-step", type=int, help="Passed on to the job.")
+@click.option("--window-ms", type=int, help="Passed on to the job.")
 @click.option("--bounded-models", is_flag=True, help="Passed on to the job.")
 @click.argument("client", nargs=-1, required=True)
 def main(
@@ -89,6 +90,7 @@ def main(
     checkpoints: Path,
     trainers: int,
     in_step: int | None,
+    window_ms: int | None,
     bounded_models: bool,
 ) -> None:
     """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
@@ -96,6 +98,7 @@ def main(
     if job(flink) is None:
         options = ["--bootstrap", bootstrap, "--registry", registry, "--trainers", str(trainers)]
         options += ["--in-step", str(in_step)] if in_step else []
+        options += ["--window-ms", str(window_ms)] if window_ms else []
         options += ["--bounded-models"] if bounded_models else []
         submit(client, flink, checkpoints, options)
     seen = None

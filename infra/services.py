@@ -121,6 +121,7 @@ def _training(settings: Settings) -> Command:
     argv += ["--checkpoints", str(flink.checkpoints(settings))]
     argv += ["--trainers", str(settings.parallelism)]
     argv += ["--in-step", str(settings.in_step)] if settings.in_step else []
+    argv += ["--window-ms", str(settings.window_minutes * 60_000)] if settings.in_step else []
     argv += ["--bounded-models"] if settings.bounded_models else []
     argv += ["--"]
     argv += flink.jvm(settings, "256m", "org.apache.flink.client.cli.CliFrontend")

@@ -23,14 +23,14 @@ public final class ModelsInStep extends AbstractStreamOperator<Row> implements O
     private static final long serialVersionUID = 1L;
 
     private final long first;
-    private final long delay;
+    private final long ahead;
     private transient ListState<Long> kept;
     private transient long reached;
 
-    /** Before {@code first}, ms, no model can be due; each becomes due {@code delay} ms after its window. */
-    public ModelsInStep(long first, long delay) {
+    /** Before {@code first}, ms, no model can be due, and after one of them none {@code ahead} ms after its window. */
+    public ModelsInStep(long first, long ahead) {
         this.first = first;
-        this.delay = delay;
+        this.ahead = ahead;
     }
 
     @Override
@@ -52,7 +52,7 @@ public final class ModelsInStep extends AbstractStreamOperator<Row> implements O
     @Override
     public void processElement(StreamRecord<Row> model) {
         output.collect(model);
-        reached = Math.max(reached, (Long) model.getValue().getField(4) + delay);
+        reached = Math.max(reached, (Long) model.getValue().getField(4) + ahead);
         emit();
     }
 
