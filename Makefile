@@ -48,7 +48,7 @@ lineage: ## From PREDICTION=id back to the readings behind it, every link checke
 rollback: ## Have everybody stand on VERSION=n of the global model until `make release` (REASON="…").
 	@$(INFRA) rollback $(or $(VERSION),$(error Which one? make rollback VERSION=n)) $(if $(REASON),--reason "$(REASON)")
 
-release: ## Have everybody stand on the newest version again.
+release: ## Let what everybody stands on be decided again, after a rollback.
 	@$(INFRA) release $(if $(REASON),--reason "$(REASON)")
 
 tail: ## Decoded events of TOPIC=name as JSON lines (FOLLOW=no to stop at the end).

@@ -86,7 +86,7 @@ def lineage(bootstrap: str, registry: str, prediction: str, depth: int, form: st
 @main.command()
 @BOOTSTRAP
 @REGISTRY
-@click.option("--version", type=int, help="To stand on; none: the newest again.")
+@click.option("--version", type=int, help="To stand on; none: a release.")
 @click.option("--reason", default="an operator's wish", show_default=True)
 @click.option("--patience", default=60.0, show_default=True, help="Seconds to wait for the answer.")
 def rollback(bootstrap: str, registry: str, version: int | None, reason: str, patience: float) -> None:

@@ -21,7 +21,7 @@ _OPTIONS = (
     click.option("--staleness-bound", default=48, show_default=True, type=click.IntRange(0), help="In versions."),
     click.option("--promotion", default="evaluated", show_default=True, type=click.Choice(["evaluated", "immediate"])),
     click.option("--promotion-margin", default=0.05, show_default=True, type=click.FloatRange(0), help="Share."),
-    click.option("--promotion-labels", default=30, show_default=True, type=click.IntRange(1)),
+    click.option("--promotion-labels", default=20, show_default=True, type=click.IntRange(1)),
     click.option("--strategy", default="fedavg", show_default=True, help="How updates become a model."),
     click.option("--strategy-parameters", default="", help="Its own settings: name=value,name=value."),
 )

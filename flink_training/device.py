@@ -173,7 +173,9 @@ def _learned(
         [[_numbers(config, version, models) for version in panel] for panel in panels],
     )
     ends = (closed.numbers + 1) * config.bin_ms
-    moments = dict(zip(champions[1:][adopts].tolist(), ends[begins[adopts]].tolist(), strict=True))
+    adopted_at = [training.adopted_at]
+    for begin, adopted in zip(begins.tolist(), adopts.tolist(), strict=True):
+        adopted_at.append(int(ends[begin]) if adopted else adopted_at[-1])
     sent = np.flatnonzero(went.sent)
     tallies, left = training.tally.split(scored(went.outputs), sent + 1, begins)
     # Of the first reading behind each update, and behind what is left, of which there may be nothing yet.
@@ -189,7 +191,7 @@ def _learned(
             sequence=sequence,
             event_time=int(ends[i]),
             base_version=int(versions[i]),
-            adopted_at=moments.get(int(versions[i]), training.adopted_at),
+            adopted_at=adopted_at[stretch[i]],
             architecture=architecture(config),
             weights=weights.flat_to_bytes(config, told),
             example_count=labels,
@@ -212,7 +214,7 @@ def _learned(
         left,
         version,
         int(followed[-1]),
-        moments.get(version, training.adopted_at),
+        adopted_at[-1],
         training.sequence + len(updates),
         went.slot,
         offsets[-1],

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from forecaster.config import Config
 from forecaster.online import Outputs
-from forecaster.trials import RIVALS, Panel
+from forecaster.trials import LARGEST, NONE, RIVALS, Panel
 from schemas.events import SENSORS, Evaluation, HorizonError, PairedError
 
 _JUDGED = 4
@@ -113,7 +113,8 @@ def evaluations(config: Config, judged: NDArray[np.float64], panel: Panel) -> tu
     """What an update says of the panel's other models, whose sums are ``judged`` [rivals, 4, horizons, sensors]."""
     places = [(sensor, horizon) for horizon in config.horizons_ms for sensor in SENSORS]
     counts = judged[:, :1]
-    rows = np.concatenate([counts, judged[:, 1:] / np.maximum(counts, 1)], axis=1).reshape(RIVALS, _JUDGED, -1)
+    means = np.minimum(judged[:, 1:] / np.maximum(counts, 1), LARGEST)
+    rows = np.concatenate([counts, means], axis=1).reshape(RIVALS, _JUDGED, -1)
     found = (
         Evaluation(
             version,
@@ -122,7 +123,7 @@ def evaluations(config: Config, judged: NDArray[np.float64], panel: Panel) -> tu
         )
         for version, cells in zip(panel[1:], rows.swapaxes(1, 2).tolist(), strict=True)
     )
-    return tuple(evaluation for evaluation in found if evaluation.errors)
+    return tuple(evaluation for evaluation in found if evaluation.errors and evaluation.version != NONE)
 
 
 def _sums(part: NDArray[np.int64], before: Any, rows: NDArray[Any], parts: int) -> NDArray[Any]:

@@ -72,6 +72,10 @@ class Training:
             return
         state = ctx.get_broadcast_state(MODELS)
         state.put(model.version, value[1])
+        # What is gone back to may be known from this record alone, which must not be forgotten with its own version.
+        for version in models.keys() - {model.version}:
+            if not state.contains(version):
+                state.put(version, value[1])
         if self.models is None:
             return
         self.models = models | self.models

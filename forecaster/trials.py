@@ -18,6 +18,8 @@ NONE = -1
 """The version of a model that there is not."""
 OPEN = 48
 """Candidates that wait to be judged: where more come, for devices hear of them late, the oldest never is."""
+LARGEST = 1e9
+"""Error of any sensor in its unit that is told: what is larger is as bad, and a mean over many stays finite."""
 FLOOR = 0.05
 """Of a usual half-hour move (``SCALES``): a difference that is small beside it counts for little."""
 

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         "evaluated", description="Whether a version is promoted once devices have judged it, or as it is made."
     )
     promotion_margin: float = Field(0.05, description="By which an error must exceed another to be worse, as a share.")
-    promotion_labels: int = Field(30, description="Labels behind a judgement, without which it does not count.")
+    promotion_labels: int = Field(20, description="Labels behind a judgement, without which it does not count.")
     strategy: str = Field("fedavg", description="How a window's updates become a model (docs/aggregation.md).")
     strategy_parameters: str = Field("", description="The strategy's own settings: name=value,name=value.")
     state: Literal["hashmap", "rocksdb"] = Field(

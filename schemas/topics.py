@@ -31,7 +31,13 @@ FOREVER = {
     "message.timestamp.after.max.ms": str(2**63 - 1),
 }
 
-PASSING = FOREVER | {"retention.ms": str(24 * 3600 * 1000), "message.timestamp.type": "LogAppendTime"}
+LARGEST_PART_BYTES = 4 * LARGEST_BYTES
+"""Sixteen for each number of a sum, beside four in an update."""
+PASSING = FOREVER | {
+    "retention.ms": str(24 * 3600 * 1000),
+    "message.timestamp.type": "LogAppendTime",
+    "max.message.bytes": str(LARGEST_PART_BYTES),
+}
 """Of what is asked and answered within seconds, and follows from the rest of the log: kept for a day of the clock."""
 
 

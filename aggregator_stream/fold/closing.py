@@ -15,9 +15,10 @@ from forecaster.knowledge import architecture
 from forecaster.strategies import Share
 from forecaster.strategies.contract import REJECTED, Aggregate, State
 from forecaster.trials import NONE
-from schemas.events import Contribution, GlobalModel, HorizonError
+from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate, Summand
 
 SUPERSEDED = "superseded"
+LONG = 2**63 - 1
 EMPTY = "no contributors"
 
 
@@ -35,8 +36,10 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
     standing, decisions = promotion.decide(rules, state.standing, evaluations)
     # A version that has just been rejected is nobody's parent.
     decided = state.standing_so(standing)
-    remembered, aggregate, reason = aggregated(rules, decided, chosen, window_end)
-    contributions = tuple(_contribution(decided, item, chosen, aggregate.shares, reason) for item in located)
+    # But devices did not know of that: an update is as stale as it is beside the champion until now.
+    counted = list(membership.summands(rules, state.standing, chosen))
+    remembered, aggregate, reason = aggregated(rules, decided, window_end, counted, chosen.updates)
+    contributions = tuple(_contribution(state, item, chosen, aggregate.shares, reason) for item in located)
     version = state.version + 1
     after = decided.standing_so(
         promotion.joined(rules, standing, version, anew=reason is None),
@@ -86,19 +89,25 @@ def standing_of(state: Windows) -> dict[str, Any]:
     }
 
 
-def aggregated(rules: Rules, state: Windows, chosen: Chosen, window_end: int) -> tuple[State, Aggregate, str | None]:
-    """What the strategy makes of the devices ``chosen``, or why it is not asked: then the model stands."""
-    contributors, parent = len(chosen.newest), state.parent
+def aggregated(
+    rules: Rules,
+    state: Windows,
+    window_end: int,
+    counted: Sequence[tuple[int, Summand]],
+    updates: Mapping[str, LocalUpdate],
+) -> tuple[State, Aggregate, str | None]:
+    """What the strategy makes of the devices ``counted``, or why it is not asked: then the model stands."""
+    contributors, parent = len(counted), state.parent
     if contributors < rules.min_contributors:
         reason = f"too few contributors: {contributors} of {rules.min_contributors}" if contributors else EMPTY
         return parent.server, Aggregate(parent.weights, {}), reason
-    counted, strategy = list(membership.summands(rules, state.standing.champion, chosen)), rules.strategy
+    strategy = rules.strategy
     if rules.gather and strategy.finish:
         named = rules.model, state.version + 1, window_end, strategy
-        asked = plans.Asked(*named, parent.weights, plans.by_partition(counted), chosen.updates)
+        asked = plans.Asked(*named, parent.weights, plans.by_partition(counted), updates)
         remembered, aggregate = strategy.finish(parent.server, parent.weights, rules.gather(asked))
     else:
-        members = plans.members(rules.config, (summand for _, summand in counted), chosen.updates)
+        members = plans.members(rules.config, (summand for _, summand in counted), updates)
         remembered, aggregate = strategy.update(parent.server, parent.weights, members)
     if all(share.outcome == REJECTED for share in aggregate.shares.values()):
         return parent.server, aggregate._replace(weights=parent.weights), "the strategy rejected all contributors"
@@ -122,7 +131,7 @@ def _contribution(
         offset=item.offset,
         event_time=update.event_time,
         base_version=update.base_version,
-        staleness=membership.staleness(state.standing.champion, update),
+        staleness=min(membership.staleness(state.standing, update), LONG),
         example_count=update.example_count,
         coefficient=share.coefficient,
         outcome=share.outcome,

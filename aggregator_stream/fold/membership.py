@@ -1,19 +1,27 @@
 """Which of a window's updates count, and how much: one a device, the newest that can be used, less if it is stale."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from aggregator_stream.fold.state import Located, Rules, Windows
-from forecaster import weights
+import numpy as np
+
+from aggregator_stream.fold.state import Located, Rules, Standing, Windows
+from forecaster import trials, weights
+from forecaster.config import SENSORS
 from forecaster.knowledge import architecture
 from forecaster.weights import WeightsError
-from schemas.events import HorizonError, LocalUpdate, PairedError, Summand
+from schemas.events import HorizonError, LocalUpdate, Summand
 from schemas.wire import iso
 
-LARGEST_ERROR = 1e9
-"""Of any sensor in its unit that is believed: a mean over many must stay finite."""
+LARGEST_WEIGHT = 2.0**20
+"""That is believed: nothing that is learned comes near it, and sums of no more are exact in any order."""
+LARGEST_COUNT = 2**31 - 1
+"""Of labels, for each and all of which a window has room."""
+MOST_ERRORS = 100
+"""Sensors times horizons that an update reports on."""
+LONGEST = 200
+"""Characters of what an update says of itself that go into a reason."""
 DAY_MS = 86_400_000
 """By which one device alone may move the time, ms: a clock that is off by years takes no other device along."""
 
@@ -57,41 +65,48 @@ def refusal(rules: Rules, state: Windows, window_end: int, update: LocalUpdate) 
     if update.event_time > window_end + DAY_MS:
         return f"its clock is ahead of all others: {iso(update.event_time)}"
     if update.architecture != architecture(rules.config):
-        return f"architecture {update.architecture} is not {architecture(rules.config)}"
-    if update.base_version > state.version:
+        return f"architecture {update.architecture[:LONGEST]} is not {architecture(rules.config)}"
+    if not 0 <= update.base_version <= state.version:
         return f"base version {update.base_version} is unknown: the newest is {state.version}"
-    if (behind := staleness(state.standing.champion, update)) > rules.staleness_bound:
+    if (behind := staleness(state.standing, update)) > rules.staleness_bound:
         return f"stale by {behind} versions, more than {rules.staleness_bound}"
-    if update.example_count <= 0:
-        return "learned from nothing"
-    judged = chain.from_iterable(said.errors for said in update.evaluations)
-    if not all(_sound(error.count, error[3:]) for error in chain[HorizonError | PairedError](update.errors, judged)):
+    if not 0 < update.example_count <= LARGEST_COUNT:
+        return "learned from nothing" if update.example_count <= 0 else "learned from more than there is"
+    if len(update.errors) > MOST_ERRORS or not all(map(_sound, update.errors)):
         return "reports errors that are no numbers"
     try:
-        weights.flat_from_bytes(rules.config, update.weights)
+        numbers = weights.flat_from_bytes(rules.config, update.weights)
     except WeightsError as error:
-        return str(error)
+        return str(error)[:LONGEST]
+    if np.abs(numbers).max() > LARGEST_WEIGHT:
+        return f"weights hold more than {LARGEST_WEIGHT:.0f}"
     return None
 
 
-def _sound(count: int, means: Iterable[float]) -> bool:
-    return count >= 0 and all(0 <= mean <= LARGEST_ERROR for mean in means)
+def _sound(error: HorizonError) -> bool:
+    numbers = all(0 <= mean <= trials.LARGEST for mean in (error.mae, error.persistence_mae))
+    return error.sensor in SENSORS and numbers and 0 <= error.count <= LARGEST_COUNT
 
 
-def staleness(champion: int, update: LocalUpdate) -> int:
-    """Versions that lie between the one an update stands on and the one to stand on."""
-    return max(champion - update.base_version, 0)
+def staleness(standing: Standing, update: LocalUpdate) -> int:
+    """Versions that lie between the one an update stands on and the one to stand on; from the last champion, one.
+
+    Versions that nobody ever stood on, as while one is pinned, make nobody stale.
+    """
+    if update.base_version == standing.fallback:
+        return int(standing.champion > update.base_version)
+    return max(standing.champion - update.base_version, 0)
 
 
-def summands(rules: Rules, champion: int, chosen: Chosen) -> Iterator[tuple[int, Summand]]:
+def summands(rules: Rules, standing: Standing, chosen: Chosen) -> Iterator[tuple[int, Summand]]:
     """What a strategy is given, and the partition of each: one update a device, in the order of the devices' ids.
 
     An update that is s versions behind counts (1 + s)^-a (Xie et al. 2019, Asynchronous Federated Optimization,
     section 5, polynomial), beside the window's freshest: models take a while to be adopted, so all are some behind.
     """
-    freshest = min((staleness(champion, item.update) for item in chosen.newest.values()), default=0)
+    freshest = min((staleness(standing, item.update) for item in chosen.newest.values()), default=0)
     for device_id in sorted(chosen.newest):
         update, partition, offset, _ = chosen.newest[device_id]
-        behind = (1 + staleness(champion, update)) / (1 + freshest)
+        behind = (1 + staleness(standing, update)) / (1 + freshest)
         discount = behind**-rules.staleness_exponent
         yield partition, Summand(update.update_id, offset, chosen.examples[device_id], discount)

@@ -19,6 +19,8 @@ from forecaster.config import SENSORS, Config
 from schemas.events import Decision, Evaluation, FleetEvaluation, LocalUpdate, PairedError
 
 POLICY = "policy"
+DIGITS = 9
+"""Behind the point, of a ratio."""
 PROMOTED, REJECTED, ROLLED_BACK, PINNED, RELEASED = "promoted", "rejected", "rolled_back", "pinned", "released"
 
 
@@ -38,7 +40,7 @@ def _fleets(rules: Rules, version: int, evaluations: Sequence[Evaluation]) -> Fl
     # [devices, 4, horizons, sensors]: labels, and the errors of the version, the champion and persistence.
     figures = np.stack([_figures(config, evaluation) for evaluation in evaluations])
     # No device has more of them in a window, whatever it says.
-    figures[:, 0] = np.minimum(figures[:, 0], rules.window_ms // config.bin_ms)
+    figures[:, 0] = np.minimum(figures[:, 0], max(rules.window_ms // config.bin_ms, config.update_bins))
     counts = figures[:, 0]
     ratios = trials.ratio(figures[:, 1], figures[:, 2], counts)
     totals = counts.sum(axis=0)
@@ -50,16 +52,20 @@ def _fleets(rules: Rules, version: int, evaluations: Sequence[Evaluation]) -> Fl
         if totals[h, s]
     )
     heard = np.isfinite(ratios)
-    ratio = float(np.median(ratios[heard])) if heard.any() else 1.0
+    # Rounded, for processors differ in the last bits of a logarithm, and decisions must not.
+    ratio = round(float(np.median(ratios[heard])), DIGITS) if heard.any() else 1.0
     return FleetEvaluation(version, evaluations[0].champion, int(heard.sum()), int(totals.sum()), ratio, errors)
 
 
 def _figures(config: Config, evaluation: Evaluation) -> NDArray[np.float64]:
     figures = np.zeros((4, *config.outputs))
     for error in evaluation.errors:
-        if error.horizon_ms in config.horizons_ms and error.sensor in SENSORS:
+        if error.horizon_ms in config.horizons_ms and error.sensor in SENSORS and error.count > 0:
             place = config.horizons_ms.index(error.horizon_ms), SENSORS.index(error.sensor)
-            figures[(slice(None), *place)] = error[2:]
+            means = error[3:]
+            # What is no number says nothing; what is beyond all numbers is as bad as can be.
+            if all(mean >= 0 for mean in means):
+                figures[(slice(None), *place)] = error.count, *(min(mean, trials.LARGEST) for mean in means)
     return figures
 
 

@@ -47,7 +47,7 @@ class Rules(NamedTuple):
     staleness_bound: int = 48
     evaluated: bool = False
     margin: float = 0.05
-    min_labels: int = 30
+    min_labels: int = 20
     partitions: int = 4
     gather: Gather | None = None
 

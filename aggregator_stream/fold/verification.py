@@ -6,13 +6,14 @@ from typing import NamedTuple
 from immutables import Map
 
 from aggregator_stream.fold.closing import close
+from aggregator_stream.fold.commands import CommandError, obey
 from aggregator_stream.fold.restore import beginning, standing_on
-from aggregator_stream.fold.state import RECORDED, Located, Rules
-from forecaster import knowledge, weights
+from aggregator_stream.fold.state import RECORDED, Located, Order, Rules, Windows
+from forecaster import knowledge
 from forecaster.config import Config
 from forecaster.knowledge import architecture
 from forecaster.strategies import named
-from schemas.events import Contribution, GlobalModel, LocalUpdate
+from schemas.events import Contribution, Decision, GlobalModel, LocalUpdate, ModelCommand
 
 
 class Chain(NamedTuple):
@@ -86,27 +87,38 @@ def _differs(
         rules = rules_of(config, model)
     except ValueError as error:
         return [str(error)]
-    parent = chain.models.get(model.parent_version)
-    if model.window_start == model.window_end:
-        return _unlike(rules, model, parent)
     before = chain.models.get(model.version - 1)
     try:
         state = standing_on(rules, before, chain.models.__getitem__) if before else beginning(rules)
     except KeyError as missing:
         return [f"version {missing}, which version {model.version - 1} names, is missing"]
-    members = located(model.contributions, updates)
-    window = model.window_start // rules.window_ms
-    _, again = close(rules, state._replace(window=window), members)
+    try:
+        again, of = _again(rules, state, chain, model, updates)
+    except (CommandError, ValueError) as error:
+        return [f"no command makes it: {error}"]
     # Where to read on depends on how far each partition had been read.
     compared = [name for name in GlobalModel._fields if name not in ("resume_offsets", "command_offsets")]
-    return [f"{name} is not what its members give" for name in compared if getattr(again, name) != getattr(model, name)]
+    # Rules that there were none of then decided as they do by default.
+    again = again._replace(rules={name: again.rules[name] for name in again.rules if name in model.rules})
+    return [f"{name} is not what {of}" for name in compared if getattr(again, name) != getattr(model, name)]
 
 
-def _unlike(rules: Rules, model: GlobalModel, parent: GlobalModel | None) -> list[str]:
-    """A command's event has no members, and its parent's weights."""
-    numbers = weights.flat_from_bytes(rules.config, parent.weights) if parent else beginning(rules).parent.weights
-    wrong = ["weights are not its parent's"] if model.weights != weights.flat_to_bytes(rules.config, numbers) else []
-    return wrong + ["it has contributions, but no window"] * bool(model.contributions)
+def _again(
+    rules: Rules,
+    state: Windows,
+    chain: Chain,
+    model: GlobalModel,
+    updates: Mapping[tuple[int, int], LocalUpdate],
+) -> tuple[GlobalModel, str]:
+    """The model from its members, or where it has no window, from the command that its reason tells of."""
+    if model.window_start < model.window_end:
+        window = model.window_start // rules.window_ms
+        return close(rules, state._replace(window=window), located(model.contributions, updates))[1], "its members give"
+    said = model.decisions[0] if model.decisions else Decision(0, "", "", "")
+    action = (model.reason or "").partition(" ")[0]
+    command = ModelCommand(said.by, model.model, action, model.champion, said.reason, 0)
+    _, [again] = obey(rules, state, Order(command, 0, 0, chain.models.get(model.champion)))
+    return again, "its command makes"
 
 
 def located(contributions: Sequence[Contribution], updates: Mapping[tuple[int, int], LocalUpdate]) -> list[Located]:

@@ -1,27 +1,28 @@
 """A worker: a Faust agent that reads plans, sums their members up and answers. It keeps nothing.
 
-A plan is committed once its part is on the log; a worker that is killed before leaves it to another, whose answer is
-the same to the byte.
+A plan is committed once its part is on the log; a worker that ends before leaves it to another, whose answer is the
+same to the byte. One that nobody waits for any more is passed over.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import faust
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from faust.types import EventT
 from mode import CrashingSupervisor
 
+from aggregator_stream.workers import asking
 from aggregator_stream.workers.asking import PARTS, PLANS
 from aggregator_stream.workers.plans import PlanError, answer
 from forecaster.config import Config
-from forecaster.weights import WeightsError
-from schemas.codec import Codec, UndecodableRecord
-from schemas.events import LocalUpdate
-from schemas.topics import LARGEST_BYTES
+from schemas.codec import Codec
+from schemas.events import DeadLetter, LocalUpdate, WindowPart, WindowPlan
+from schemas.topics import LARGEST_PART_BYTES
 from schemas.wire import Origin, dead_letter, is_mark
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def create(config: Config, bootstrap: str, registry: str, folder: Path, session_
         broker_session_timeout=session_s,
         broker_heartbeat_interval=session_s / 4,
         producer_acks=-1,
-        producer_max_request_size=LARGEST_BYTES,
+        producer_max_request_size=LARGEST_PART_BYTES,
         web_enabled=False,
     )
     topics = {
@@ -67,44 +68,59 @@ def create(config: Config, bootstrap: str, registry: str, folder: Path, session_
 
     @app.agent(topics[PLANS], name="sum up", supervisor_strategy=CrashingSupervisor)
     async def sum_up(stream: Any) -> None:
-        async for event in stream.events():
+        # Acknowledged by hand: Faust would take a plan for done whose answer it was told to leave.
+        async for event in stream.noack().events():
             message = event.message
-            try:
-                plan: Any = codec.decode(PLANS, message.value, message.key)
-                offsets = [summand.offset for summand in plan.summands]
-                updates = await asyncio.to_thread(_updates, bootstrap, codec, plan.partition, offsets)
-                made: Any = await asyncio.to_thread(answer, config, plan, updates)
-                logger.info("%s: %d members", plan.plan_id, len(plan.summands))
-            except (UndecodableRecord, PlanError, WeightsError, ValueError) as error:
-                logger.error("%s/%d/%d: %s", PLANS, message.partition, message.offset, error)
-                at = int(message.timestamp * 1000)
-                origin = Origin(PLANS, message.partition, message.offset, message.key, at)
-                made = dead_letter(STAGE, origin, message.value or b"", error)
-            record = codec.encode(made)
-            sent = await topics[record.topic].send(key=record.key, value=record.value, headers=dict(record.headers))
-            await sent
+            if time.time() - message.timestamp < asking.PATIENCE_S:
+                made = await asyncio.to_thread(_answered, config, codec, bootstrap, event)
+                record = codec.encode(made)
+                sent = await topics[record.topic].send(key=record.key, value=record.value, headers=dict(record.headers))
+                await sent
+            await event.ack()
 
     return app
 
 
-def _updates(bootstrap: str, codec: Codec, partition: int, offsets: Iterable[int]) -> dict[int, LocalUpdate]:
-    """The updates that lie at ``offsets`` of a partition, as far as there are any; blocks.
+def _answered(config: Config, codec: Codec, bootstrap: str, event: EventT[Any]) -> WindowPart | DeadLetter:
+    """The answer to a plan, or a letter for one that has none; blocks.
 
     Raises:
+        KafkaException: Kafka does not give the updates.
+    """
+    message = event.message
+    try:
+        plan: Any = codec.decode(PLANS, message.value, message.key)
+        part = answer(config, plan, _updates(bootstrap, codec, plan))
+    except (ValueError, TimeoutError) as error:
+        logger.error("%s/%d/%d: %s", PLANS, message.partition, message.offset, error)
+        origin = Origin(PLANS, message.partition, message.offset, message.key, int(message.timestamp * 1000))
+        return dead_letter(STAGE, origin, message.value or b"", error)
+    logger.info("%s: %d members", plan.plan_id, len(plan.summands))
+    return part
+
+
+def _updates(bootstrap: str, codec: Codec, plan: WindowPlan) -> dict[int, LocalUpdate]:
+    """The updates that lie where the plan says, as far as there are any; blocks.
+
+    Raises:
+        PlanError: it has no members, or its partition does not reach so far.
         KafkaException: Kafka does not give them.
         TimeoutError: not in time.
     """
-    wanted = sorted(set(offsets))
+    offsets = {summand.offset for summand in plan.summands}
     found: dict[int, LocalUpdate] = {}
     options = {"bootstrap.servers": bootstrap, "group.id": "aggregator-worker-updates", "enable.auto.commit": False}
     with closing(Consumer(options)) as consumer:
-        consumer.assign([TopicPartition(UPDATES, partition, wanted[0])])
-        last = wanted[-1]
+        place = TopicPartition(UPDATES, plan.partition, min(offsets, default=0))
+        low, high = consumer.get_watermark_offsets(place, timeout=10)
+        if not offsets or place.offset < low or max(offsets) >= high:
+            raise PlanError(f"{plan.plan_id}: its members are not in {UPDATES}/{plan.partition}/{low}..{high - 1}")
+        consumer.assign([place])
         at = -1
-        while at < last:
+        while at < max(offsets):
             message = consumer.poll(PATIENCE_S)
             if message is None:
-                raise TimeoutError(f"{UPDATES}/{partition}/{last} did not come within {PATIENCE_S:.0f} s")
+                raise TimeoutError(f"{UPDATES}/{plan.partition}/{max(offsets)} did not come within {PATIENCE_S:.0f} s")
             if message.error():
                 raise KafkaException(message.error())
             at = message.offset()

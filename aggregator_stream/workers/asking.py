@@ -11,7 +11,7 @@ from forecaster.config import Config
 from forecaster.strategies import Part, merged
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import WindowPart, WindowPlan
-from schemas.topics import LARGEST_BYTES, TOPICS
+from schemas.topics import LARGEST_PART_BYTES, TOPICS
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,9 @@ class Asking:
     ) -> None:
         """``counted`` is told of every part by whom it was summed up, ``worker`` or ``here``."""
         self._config, self._codec, self._counted, self._patience_s = config, codec, counted, patience_s
-        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": LARGEST_BYTES, "acks": "all"})
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "message.max.bytes": LARGEST_PART_BYTES, "acks": "all"}
+        )
         options = {"bootstrap.servers": bootstrap, "group.id": "aggregator-parts", "enable.auto.commit": False}
         self._consumer = Consumer(options)
         # From the end there is now: what was answered to a predecessor is asked for again.

@@ -57,7 +57,7 @@ class Rounds(NamedTuple):
     staleness_bound: int = 48
     evaluated: bool = True
     margin: float = 0.05
-    min_labels: int = 30
+    min_labels: int = 20
 
     @property
     def judged(self) -> bool:

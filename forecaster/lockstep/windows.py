@@ -17,7 +17,7 @@ def closed(config: Config, rounds: Rounds, server: Server | None, case: jax.Arra
     places = (fleet.held[:, None] == decided[None]).argmax(axis=0)
     models = jax.tree.map(lambda leaf: leaf[places], fleet.models)
     parent = jax.tree.map(lambda leaf: leaf[jnp.where(decided[2:].max() < 0, 0, 2 + decided[2:].argmax())], models)
-    made = _mean(rounds, fleet.held[0], window) if server is None else _served(config, server, case, parent, window)
+    made = _mean(rounds, fleet.held, window) if server is None else _served(config, server, case, parent, window)
     made = jax.tree.map(lambda new, old: jnp.where(total > 0, new, old), made, parent)
     version = fleet.version + ((fleet.version > 0) | (total > 0))
     held, models = _joining(rounds, decided, models, jnp.where(total > 0, version, trials.NONE), version, made)
@@ -83,13 +83,19 @@ def _joining(
 
 def _countable(rounds: Rounds, fleet: Fleet) -> Window:
     """The window that closes, without what is too stale."""
-    stale = fleet.held[0] - fleet.first.versions > rounds.staleness_bound
+    stale = _behind(fleet.held, fleet.first) > rounds.staleness_bound
     return fleet.first._replace(examples=jnp.where(stale, 0, fleet.first.examples))
 
 
-def _mean(rounds: Rounds, champion: jax.Array, window: Window) -> Knowledge:
+def _behind(held: jax.Array, window: Window) -> jax.Array:
+    """Versions between the one that each update stands on and the champion; from the fallback, one."""
+    behind = jnp.maximum(held[0] - window.versions, 0)
+    return jnp.where(window.versions == held[1], jnp.minimum(behind, 1), behind)
+
+
+def _mean(rounds: Rounds, held: jax.Array, window: Window) -> Knowledge:
     """The mean of the window's updates by examples, less where they are stale beside the freshest."""
-    behind = 1.0 + jnp.maximum(champion - window.versions, 0)
+    behind = 1.0 + _behind(held, window)
     freshest = jnp.where(window.examples > 0, behind, jnp.inf).min()
     weights = window.examples * (behind / freshest) ** -rounds.staleness_exponent
     shares = weights / jnp.maximum(weights.sum(), 1)

@@ -59,7 +59,15 @@ def test_later_versions_are_candidates_until_the_release():
     assert checked(every, places) == {}
     spoiled = event._replace(weights=models[2].weights)
     found = checked([spoiled if model is event else model for model in every], places)
-    assert found[event.version] == ["weights are not its parent's"]
+    assert found[event.version] == ["weights is not what its command makes"]
+    for changes, name in (
+        ({"champion": 1}, "parent_version"),
+        ({"candidates": (1,)}, "candidates"),
+        ({"pinned": False}, "pinned"),
+    ):
+        spoiled = event._replace(**changes)
+        found = checked([spoiled if model is event else model for model in every], places)
+        assert f"{name} is not what its command makes" in found[event.version]
 
 
 def test_windows_close_on_the_same_updates_with_and_without_commands():

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from aggregator_stream.fold.closing import close
-from aggregator_stream.fold.membership import choose, refusal, summands
-from aggregator_stream.fold.state import Located
+from aggregator_stream.fold.membership import choose, refusal, staleness, summands
+from aggregator_stream.fold.state import Located, Standing
 from forecaster import weights
 from schemas.events import HorizonError
 from tests.unit.aggregator_stream.fleet import RULES, START, WINDOW, standing, update
 from tests.unit.forecaster.series import TINY
+from tests.unit.schemas.avro import avro
 
 END = START + WINDOW
 STATE = standing(RULES, 10)
@@ -21,7 +22,7 @@ def located(*updates):
 
 def discounts(*updates, rules=RULES):
     chosen = choose(rules, STATE, END, located(*updates))
-    return {summand.update_id: summand.discount for _, summand in summands(rules, 10, chosen)}
+    return {summand.update_id: summand.discount for _, summand in summands(rules, STATE.standing, chosen)}
 
 
 def test_an_update_counts_less_the_staler_it_is_beside_the_freshest():
@@ -50,6 +51,40 @@ def test_an_update_past_the_bound_is_rejected_with_the_reason():
     rules = RULES._replace(staleness_bound=8)
     assert refusal(rules, STATE, END, update("mote-01", 1, 10, base_version=2)) is None
     assert refusal(rules, STATE, END, update("mote-01", 1, 10, base_version=1)) == "stale by 9 versions, more than 8"
+
+
+def test_versions_that_nobody_stood_on_make_nobody_stale():
+    """Long pinned to 2, the fleet goes on to 60: who stands on 2 is one behind, and who stands on 1 is 59."""
+    standing = Standing(60, 2)
+    found = [staleness(standing, update("mote-01", 1, 10, base_version=base)) for base in (60, 59, 2, 1, 61)]
+    assert found == [0, 1, 1, 59, 0]
+
+
+def spoiled(number):
+    numbers = weights.flat_from_bytes(TINY, update("mote-01", 1, 10).weights).copy()
+    numbers[3] = number
+    return weights.flat_to_bytes(TINY, numbers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"base_version": -(2**63)}, "base version -9223372036854775808 is unknown"),
+        ({"example_count": 2**63 - 1}, "learned from more than there is"),
+        ({"errors": (HorizonError("temperature", WINDOW, 2**63 - 1, 0.5, 1.0),)}, "reports errors that are no numbers"),
+        ({"errors": (HorizonError("x" * 10**6, WINDOW, 1, 0.5, 1.0),)}, "reports errors that are no numbers"),
+        ({"errors": (HorizonError("light", WINDOW, 1, 0.5, 1.0),) * 101}, "reports errors that are no numbers"),
+        ({"architecture": "x" * 10**6}, "architecture " + "x" * 200 + " is not"),
+        ({"weights": spoiled(1e7)}, "weights hold more than 1048576"),
+        ({"weights": spoiled(-1e7)}, "weights hold more than 1048576"),
+    ],
+)
+def test_what_the_models_event_could_not_hold_is_refused_in_short_and_the_event_can_be_written(changes, said):
+    bad = update("mote-01", 1, 10, **changes)
+    assert said in refusal(RULES, STATE, END, bad)
+    _, model = close(RULES, STATE, located(bad, update("mote-02", 1, 10)))
+    assert [c.outcome for c in model.contributions] == ["rejected", "accepted"]
+    assert 0 < len(avro(model)) < 2**16 + 3 * len(model.weights)
 
 
 @pytest.mark.parametrize("error", [(-1, 0.5, 1.0), (2, float("nan"), 1.0), (2, 0.5, float("inf"))])

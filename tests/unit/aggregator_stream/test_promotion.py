@@ -1,11 +1,14 @@
 """Which version everybody stands on, after what devices say of those that they have judged."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator_stream.fold import server_state
+from aggregator_stream.fold.membership import refusal
 from aggregator_stream.fold.promotion import decide, joined, pooled
 from aggregator_stream.fold.restore import beginning
 from aggregator_stream.fold.state import Mark, Standing
@@ -109,6 +112,20 @@ def test_every_device_has_one_voice_and_the_one_in_the_middle_decides():
     assert found.devices == 5
     cells, bins = len(HORIZONS) * len(SENSORS), JUDGING.window_ms // TINY.bin_ms
     assert found.examples == cells * (3 * 2 + 2 * bins), "no device can have more labels than a window has bins"
+
+
+def test_a_candidate_beyond_all_measure_is_rejected_and_not_passed_over_in_silence():
+    """What an honest device measures of a candidate that is poisoned is no reason not to hear the device."""
+    cells = [(sensor, horizon) for horizon in HORIZONS for sensor in SENSORS]
+    word = Evaluation(6, 5, tuple(PairedError(*cell, 3, math.inf, 0.5, 1.0) for cell in cells))
+    none = Evaluation(6, 5, tuple(PairedError(*cell, 3, math.nan, 0.5, 1.0) for cell in cells))
+    updates = [update(f"mote-{d:02}", 1, 10, evaluations=(said_,)) for d, said_ in enumerate((word, word, none))]
+    assert refusal(JUDGING, beginning(JUDGING), updates[0].event_time, updates[0]) is None
+    [found] = pooled(JUDGING, Standing(5, 4, (6,)), updates)
+    assert (found.devices, found.examples) == (2, 2 * 3 * len(cells))
+    assert found.ratio > 1e6
+    assert all(math.isfinite(error.mae) for error in found.errors)
+    assert decide(JUDGING, Standing(5, 4, (6,)), [found])[0] == Standing(5, 4)
 
 
 def test_what_is_pooled_is_the_mean_over_all_labels():

@@ -261,6 +261,19 @@ def test_a_device_goes_back_to_an_older_model_where_the_newest_says_so_and_stays
     assert other.training.version == 2
 
 
+@pytest.mark.parametrize("batch", [3, 1000])
+def test_when_a_model_was_adopted_does_not_depend_on_batches_where_a_device_goes_back(batch):
+    """1, 2, and 1 again: updates in between say when the first time was, and those after, the second."""
+    panels = {1: Panel(1), 2: Panel(2), 3: Panel(1)}
+    models = {
+        v: FleetModel((START + 9 * v) * BIN - TINY.adoption_delay_ms, course.numbers(params(v)), panel)
+        for v, panel in panels.items()
+    }
+    _, events = fold(readings(40, 2), models, batch=batch)
+    moments = {(u.base_version, u.adopted_at and u.adopted_at // BIN - START) for u in updates_of(events)}
+    assert moments == {(0, None), (1, 9), (2, 18), (1, 27)}
+
+
 @pytest.mark.parametrize(
     ("moment", "error"), [(-BIN, LateReadingError), (61 * 86_400_000, ClockJumpError)], ids=["late", "jump"]
 )
