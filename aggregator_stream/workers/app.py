@@ -76,7 +76,7 @@ def create(config: Config, bootstrap: str, registry: str, folder: Path, session_
                 record = codec.encode(made)
                 sent = await topics[record.topic].send(key=record.key, value=record.value, headers=dict(record.headers))
                 await sent
-            await event.ack()
+            event.ack()
 
     return app
 
