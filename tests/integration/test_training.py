@@ -31,7 +31,7 @@ def fleet(log: Log, log_servers: Settings, monkeypatch: pytest.MonkeyPatch) -> I
 def test_a_replay_gives_the_pure_steps_events_to_the_bit_at_any_parallelism_with_any_state(
     fleet: Fleet, tmp_path: Path
 ) -> None:
-    fleet.fill([*readings(), *marked_models()], b"not avro", b"\0\0\0\0\x07half a rec")
+    fleet.fill([*readings(), *marked_models()], b"not avro", b"\0\x7f\xff\xff\xffhalf a rec")
     expected = fleet.expected(marked_models())
     assert len(expected) > 9_000
     with serving(fleet.settings(tmp_path / "one", parallelism=1, **IN_STEP), *FLINK):
