@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 from faust.types import EventT
 from mode import CrashingSupervisor
 
-from aggregator_stream import fetching, history
+from aggregator_stream import consuming, fetching, history
 from aggregator_stream.aggregation import Aggregation
 from aggregator_stream.catalogue import Placed
 from aggregator_stream.fold.commands import CommandError
@@ -34,7 +34,7 @@ from aggregator_stream.workers.asking import Asking
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel, LocalUpdate
 from schemas.topics import LARGEST_BYTES
-from schemas.wire import WATERMARK, Origin, dead_letter, is_mark
+from schemas.wire import WATERMARK, is_mark
 
 logger = logging.getLogger(__name__)
 
@@ -85,11 +85,8 @@ def create(
     logger.info("goes on after version %d, from %s", state.version, dict(state.positions) or "the beginning")
     if workers:
         rules = rules._replace(gather=Asking(rules.config, bootstrap, codec, board.gathered))
-    app = _consumer(bootstrap, folder, session_s)
-    topics = {
-        name: app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-        for name in (TOPIC, COMMANDS, "global_models", "dead_letters")
-    }
+    app = consuming.app(GROUP, bootstrap, folder, session_s, LARGEST_BYTES)
+    topics = consuming.topics(app, (TOPIC, COMMANDS, "global_models", "dead_letters"))
 
     async def send(event: GlobalModel | LocalUpdate | DeadLetter) -> tuple[int, int]:
         record = codec.encode(event)
@@ -123,7 +120,7 @@ def create(
                 await aggregation.take(Order(command, message.partition, message.offset, target))
             except (UndecodableRecord, CommandError) as error:
                 logger.error("%s/%d/%d: %s", COMMANDS, message.partition, message.offset, error)
-                await send(_letter(COMMANDS, event, error))
+                await send(consuming.letter(STAGE, COMMANDS, event, error))
 
     @app.task
     async def look() -> None:
@@ -151,25 +148,6 @@ def create(
     return app
 
 
-def _consumer(bootstrap: str, folder: Path, session_s: int) -> faust.App:
-    return faust.App(
-        GROUP,
-        broker=f"kafka://{bootstrap}",
-        datadir=folder,
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        # Told to stop, it stops: what has not been decided is read again. Faust would wait for its own commits.
-        stream_wait_empty=False,
-        broker_session_timeout=session_s,
-        broker_heartbeat_interval=session_s / 4,
-        producer_acks=-1,
-        producer_max_request_size=LARGEST_BYTES,
-        web_enabled=False,
-    )
-
-
 def work(app: faust.App) -> None:
     """Run the app in this process until it is told to stop."""
     worker = faust.Worker(app, override_logging=False, quiet=True, redirect_stdouts=False)
@@ -194,12 +172,6 @@ def _record(codec: Codec, event: EventT[Any]) -> Located | Mark | DeadLetter:
         update = codec.decode(TOPIC, message.value, message.key)
         watermark = int(headers[WATERMARK]) if WATERMARK in headers else None
     except ValueError as error:
-        return _letter(TOPIC, event, error)
+        return consuming.letter(STAGE, TOPIC, event, error)
     assert isinstance(update, LocalUpdate)
     return Located(update, message.partition, message.offset, watermark)
-
-
-def _letter(topic: str, event: EventT[Any], error: Exception) -> DeadLetter:
-    message = event.message
-    origin = Origin(topic, message.partition, message.offset, message.key, int(message.timestamp * 1000))
-    return dead_letter(STAGE, origin, message.value or b"", error)

@@ -1,6 +1,6 @@
 """The fold's state from the log: what ``global_models`` says has been decided, and where to read on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from immutables import Map
@@ -58,14 +58,6 @@ class Decided:
             obeyed=frozenset(self._obeyed),
             command_positions={int(partition): offset for partition, offset in newest.command_offsets.items()},
         )
-
-
-def restore(rules: Rules, models: Iterable[GlobalModel], find: Find) -> Windows:
-    """The state after the newest of ``models``, all versions in any order."""
-    decided = Decided()
-    for model in models:
-        decided.take(model)
-    return decided.state(rules, find)
 
 
 def standing_on(rules: Rules, newest: GlobalModel, find: Find) -> Windows:

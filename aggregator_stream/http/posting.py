@@ -13,12 +13,12 @@ from aggregator_stream.http.problems import LONGEST, SHOWN, Fault, ProblemError,
 from forecaster import weights
 from forecaster.config import Config
 from forecaster.knowledge import architecture
+from forecaster.trials import LARGEST
 from forecaster.weights import WeightsError
 from schemas.codec import EARLIEST, LATEST
 from schemas.events import Evaluation, HorizonError, LocalUpdate, PairedError
 
 INT, LONG = 2**31 - 1, 2**63 - 1
-_LARGEST_ERROR = 1e9  # of any sensor in its unit: a mean over many must stay finite
 _ELSEWHERE = "-1 where the readings are not on the log."
 
 
@@ -49,14 +49,14 @@ class PostedError(BaseModel):
     sensor: Literal["temperature", "humidity", "light", "voltage"]
     horizon_ms: int = Field(ge=1, le=LONG, description="One of the architecture's horizons.")
     count: int = Field(ge=1, le=INT, description="Labels that came due.")
-    mae: float = Field(ge=0, le=_LARGEST_ERROR, description="Mean absolute error.")
-    persistence_mae: float = Field(ge=0, le=_LARGEST_ERROR)
+    mae: float = Field(ge=0, le=LARGEST, description="Mean absolute error.")
+    persistence_mae: float = Field(ge=0, le=LARGEST)
 
 
 class PostedPairedError(PostedError):
     """How well a global model's own forecasts of one sensor did, beside the champion's and "it stays as it is"."""
 
-    champion_mae: float = Field(ge=0, le=_LARGEST_ERROR, description="The champion's, of the same labels.")
+    champion_mae: float = Field(ge=0, le=LARGEST, description="The champion's, of the same labels.")
 
 
 class PostedEvaluation(BaseModel):

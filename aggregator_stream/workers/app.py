@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from faust.types import EventT
 from mode import CrashingSupervisor
 
+from aggregator_stream import consuming
 from aggregator_stream.workers import asking
 from aggregator_stream.workers.asking import PARTS, PLANS
 from aggregator_stream.workers.plans import PlanError, answer
@@ -23,7 +24,7 @@ from forecaster.config import Config
 from schemas.codec import Codec
 from schemas.events import DeadLetter, LocalUpdate, WindowPart, WindowPlan
 from schemas.topics import LARGEST_PART_BYTES
-from schemas.wire import Origin, dead_letter, is_mark
+from schemas.wire import is_mark
 
 logger = logging.getLogger(__name__)
 
@@ -45,26 +46,8 @@ def create(config: Config, bootstrap: str, registry: str, folder: Path, session_
         session_s: after which a killed worker's partitions go to another, s.
     """
     codec = Codec(registry)
-    app = faust.App(
-        GROUP,
-        broker=f"kafka://{bootstrap}",
-        datadir=folder,
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        consumer_auto_offset_reset="earliest",
-        stream_wait_empty=False,
-        broker_commit_interval=0.5,
-        broker_session_timeout=session_s,
-        broker_heartbeat_interval=session_s / 4,
-        producer_acks=-1,
-        producer_max_request_size=LARGEST_PART_BYTES,
-        web_enabled=False,
-    )
-    topics = {
-        name: app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)
-        for name in (PLANS, PARTS, "dead_letters")
-    }
+    app = consuming.app(GROUP, bootstrap, folder, session_s, LARGEST_PART_BYTES, broker_commit_interval=0.5)
+    topics = consuming.topics(app, (PLANS, PARTS, "dead_letters"))
 
     @app.agent(topics[PLANS], name="sum up", supervisor_strategy=CrashingSupervisor)
     async def sum_up(stream: Any) -> None:
@@ -93,8 +76,7 @@ def _answered(config: Config, codec: Codec, bootstrap: str, event: EventT[Any]) 
         part = answer(config, plan, _updates(bootstrap, codec, plan))
     except (ValueError, TimeoutError) as error:
         logger.error("%s/%d/%d: %s", PLANS, message.partition, message.offset, error)
-        origin = Origin(PLANS, message.partition, message.offset, message.key, int(message.timestamp * 1000))
-        return dead_letter(STAGE, origin, message.value or b"", error)
+        return consuming.letter(STAGE, PLANS, event, error)
     logger.info("%s: %d members", plan.plan_id, len(plan.summands))
     return part
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import jax
 import numpy as np
 
-from aggregator_stream.fold.restore import beginning, restore
+from aggregator_stream.fold.restore import Decided, beginning
 from aggregator_stream.fold.state import Located, Mark, Rules, Standing
 from aggregator_stream.fold.windows import step
 from forecaster import weights
@@ -90,7 +90,10 @@ def standing(rules, version, minute=0):
 
 def restored(rules, models):
     """What a restarted aggregator makes of its events."""
-    return restore(rules, models, {model.version: model for model in models}.__getitem__)
+    decided = Decided()
+    for model in models:
+        decided.take(model)
+    return decided.state(rules, {model.version: model for model in models}.__getitem__)
 
 
 def fold(state, sequence, rules=RULES):
