@@ -12,6 +12,7 @@ JAVAS  := $(shell find infra/jvm -name '*.java' -o -name '*.properties')
 # What can be said on the command line: make up DATA=… SPEED=…
 export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
+export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
 export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath $(BUILD))/xla)
 
@@ -19,7 +20,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch replay quality bench bench-aggregation byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay quality bench bench-aggregation bench-evaluation byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -54,8 +55,16 @@ release: ## Let what everybody stands on be decided again, after a rollback.
 tail: ## Decoded events of TOPIC=name as JSON lines (FOLLOW=no to stop at the end).
 	@$(INFRA) tail $(TOPIC) $(if $(filter no,$(FOLLOW)),--no-follow)
 
-batch: ## Evaluate the whole topic with the newest global model.
-	@$(INFRA) batch
+batch: ## Evaluate all readings with the fleet's model (VERSION=n FROM=2004-03-05 UNTIL=… STARTS=0:100,1:90 ENDS=…).
+	@$(INFRA) batch $(if $(VERSION),--version $(VERSION)) $(if $(FROM),--since "$(FROM)") $(if $(UNTIL),--until "$(UNTIL)") \
+	  $(if $(STARTS),--starts "$(STARTS)") $(if $(ENDS),--ends "$(ENDS)")
+
+analytics: ## What there is to be said of the fleet's days that are over, as events (POSITIONS=file SOURCE=local|stream|batch).
+	@$(INFRA) analytics $(if $(SOURCE),--source $(SOURCE))
+
+report: ## A page with plots of what was forecast, and how well (DEVICES=a,b FROM=2004-03-05 UNTIL=… OUT=file).
+	@$(INFRA) report $(if $(OUT),--out "$(OUT)") $(if $(DEVICES),--devices "$(DEVICES)") $(if $(FROM),--since "$(FROM)") \
+	  $(if $(UNTIL),--until "$(UNTIL)") $(if $(ENDS),--ends "$(ENDS)")
 
 replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
 	@$(INFRA) replay
@@ -69,6 +78,9 @@ bench: install $(BUILD)/env/core/.bench ## How fast training is, beside its base
 
 bench-aggregation: install $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed ## A window of 10,000 devices, strategy by strategy, beside Flower's (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation --format $(FORMAT)
+
+bench-evaluation: install $(BUILD)/env/core/.bench ## How fast evaluation is on Spark, beside its baselines: DATA=file (FORMAT=json).
+	@$(CORE) -m benchmarks.evaluation --data $(or $(DATA),$(error Name a raw file: make bench-evaluation DATA=file)) --format $(FORMAT)
 
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)

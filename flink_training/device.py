@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_training.forecasts import Forecasts, columns
 from flink_training.tally import Tally, evaluations, scored
 from forecaster import adoption, binning, course, weights
 from forecaster.binning import Closed, Columns, Refused
 from forecaster.bins import OpenBin
 from forecaster.config import Config
 from forecaster.course import Bins
+from forecaster.forecast_table import Forecasts, columns
 from forecaster.knowledge import architecture, initial
 from forecaster.trials import NONE, Panel
 from forecaster.vectors import Vectors
@@ -219,4 +219,4 @@ def _learned(
         went.slot,
         offsets[-1],
     )
-    return training, updates, columns(config, taken, closed.last_offsets, went.outputs)
+    return training, updates, columns(config, closed.numbers, versions, closed.last_offsets, went.outputs)

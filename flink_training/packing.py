@@ -2,7 +2,7 @@
 
 In (``Measured.java``, ``MicroBatches.java``): the number of records, that many of ``RECORD``, then key and value of
 each. Out (``Unpacked.java``): the number of records, each as topic, key, value, headers, timestamp; the number of
-tables of forecasts, each as device, data set, partition, number of rows, rows of ``forecasts.COLUMNS``. Numbers of
+tables of forecasts, each as device, data set, partition, number of rows, rows of ``forecast_table.COLUMNS``. Numbers of
 things and lengths are int32.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flink_training.forecasts import Forecasts
+from forecaster.forecast_table import Forecasts
 from schemas.events import Reading
 from schemas.wire import Origin, Record
 

@@ -153,12 +153,41 @@ def tail(topic: str, follow: bool, last: int) -> None:
 
 
 @main.command()
-def batch() -> None:
-    """Evaluate the whole topic with the newest global model."""
+@click.option("--version", help="Of the model; if not given, the one that the fleet stands on.")
+@click.option("--since", help="Forecasts made from this moment of event time on, ISO 8601, UTC.")
+@click.option("--until", help="Forecasts made before this moment of event time.")
+@click.option("--starts", help="Forecasts from readings from these offsets on, PARTITION:OFFSET joined by commas.")
+@click.option("--ends", help="Where to stop reading, PARTITION:OFFSET joined by commas.")
+def batch(**options: str | None) -> None:
+    """Evaluate readings on the topic with one global model, and say how good it is."""
+    sys.exit(_spark("batch", **options))
+
+
+@main.command()
+@click.option("--source", default="local", show_default=True, help="Of the predictions that episodes are made of.")
+def analytics(source: str) -> None:
+    """Write what there is to be said of the fleet's days that are over."""
+    sys.exit(_spark("analytics", source=source, positions=Settings().positions))
+
+
+@main.command()
+@click.option("--out", help="Where to write the page; if not given, report.html in the system's home.")
+@click.option("--devices", help="To show in detail, joined by commas; if not given, the worst, the median, the best.")
+@click.option("--since", help="Forecasts made from this moment of event time on, ISO 8601, UTC.")
+@click.option("--until", help="Forecasts made before this moment of event time.")
+@click.option("--ends", help="Where to stop reading, TOPIC:PARTITION:OFFSET joined by commas.")
+def report(out: str | None, **options: str | None) -> None:
+    """Write a page with plots of what was forecast, and how well."""
+    sys.exit(_spark("report", out=out or str(Settings().home / "report.html"), **options))
+
+
+def _spark(command: str, **options: str | None) -> int:
+    """A command of Spark's, with those options that are given."""
     settings = Settings()
-    argv = [settings.python("spark"), "-m", "spark_analytics", "batch", "--bootstrap", settings.bootstrap]
+    argv = [settings.python("spark"), "-m", "spark_analytics", command, "--bootstrap", settings.bootstrap]
     argv += ["--registry", settings.registry, "--jars", str(settings.build / "jars" / "spark")]
-    sys.exit(subprocess.run(argv, env={**os.environ, **spark_environment(settings)}, check=False).returncode)
+    argv += [part for name, value in options.items() if value for part in (f"--{name}", value)]
+    return subprocess.run(argv, env={**os.environ, **spark_environment(settings)}, check=False).returncode
 
 
 @main.command()

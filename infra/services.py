@@ -154,7 +154,9 @@ def aggregation(settings: Settings) -> list[str]:
 def _spark(settings: Settings) -> Command:
     argv = [settings.python("spark"), "-m", "spark_analytics", "stream", *_log(settings)]
     argv += ["--jars", str(settings.build / "jars" / "spark"), "--folder", str(settings.home / "spark")]
-    argv += ["--ui-port", str(settings.spark_port), "--trigger-seconds", str(settings.trigger_seconds)]
+    argv += ["--ui-port", str(settings.spark_port), "--metrics-port", str(settings.spark_metrics_port)]
+    argv += ["--trigger-seconds", str(settings.trigger_seconds), "--readings-a-batch", str(settings.readings_a_batch)]
+    argv += ["--stale-after-minutes", str(settings.stale_after_minutes)]
     return Command(argv, spark_environment(settings))
 
 
@@ -167,6 +169,9 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "PYSPARK_DRIVER_PYTHON": python,
         "PYTHONPATH": str(ROOT),
         "SPARK_LOCAL_IP": HOST,
+        # Two workers, and again after each start, would compile the same for three seconds.
+        "JAX_COMPILATION_CACHE_DIR": str(settings.cache / "xla"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
         **ONE_THREAD,
     }
 

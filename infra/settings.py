@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     in_step: int = Field(0, description="Train in step with aggregation; no model is due before this moment, ms.")
     bounded_models: bool = Field(False, description="In step with the models on the log now, and no later ones.")
     trigger_seconds: int = Field(5, description="Between two micro-batches of the Spark evaluator.")
+    readings_a_batch: int = Field(10_000, gt=0, description="That a micro-batch of the Spark evaluator takes, at most.")
+    stale_after_minutes: int = Field(
+        120, ge=0, description="Event time after which the newest model counts as old for Spark; 0: never."
+    )
+    positions: str = Field("", description="File with the devices' positions, `id x y` a line, for fleet analytics.")
     database: str = Field("fedlog", description="MongoDB database.")
     mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")
     without: str = Field("", description="Services not to run, by name, joined by commas.")
@@ -57,6 +62,7 @@ class Settings(BaseSettings):
     flink_rpc_port: int = 6123
     aggregator_port: int = 6066
     spark_port: int = 4040
+    spark_metrics_port: int = 4041
     superset_port: int = 8088
 
     @property

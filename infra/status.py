@@ -16,7 +16,7 @@ from schemas.wire import iso
 
 LAST = 10
 """Records of a partition among which the newest model is looked for."""
-COLLECTIONS = ("sensor_readings", "local_models", "global_model", "predictions", "dead_letters")
+COLLECTIONS = ("sensor_readings", "local_models", "global_model", "predictions", "dead_letters", "fleet_analytics")
 
 
 def status(settings: Settings) -> dict[str, Any]:

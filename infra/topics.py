@@ -19,7 +19,7 @@ from schemas.wire import is_mark
 MOMENTS = frozenset(
     (
         *("event_time", "adopted_at", "closed_at", "window_start", "window_end", "issued_at"),
-        *("made_at", "target_at", "origin_timestamp"),
+        *("made_at", "target_at", "origin_timestamp", "start", "end"),
     )
 )
 

@@ -240,6 +240,7 @@ class Prediction(NamedTuple):
     dataset: str
     network: Measurements | None = None
     fault: str | None = None
+    stale: bool | None = None
 
 
 class DeadLetter(NamedTuple):
@@ -257,4 +258,34 @@ class DeadLetter(NamedTuple):
     original: bytes
 
 
-Event = Reading | LocalUpdate | GlobalModel | ModelCommand | WindowPlan | WindowPart | Prediction | DeadLetter
+class FleetInsight(NamedTuple):
+    """A finding about a device, or the fleet, over a time that is over (topic ``fleet_analytics``).
+
+    ``numbers`` are in the unit of ``sensor`` where their names do not say otherwise.
+    """
+
+    insight_id: str
+    kind: str
+    device_id: str
+    sensor: str | None
+    start: int
+    end: int
+    numbers: dict[str, float]
+    labels: dict[str, str] = {}  # noqa: RUF012
+    reading_partition: int | None = None
+    first_offset: int | None = None
+    last_offset: int | None = None
+    dataset: str = ""
+
+
+Event = (
+    Reading
+    | LocalUpdate
+    | GlobalModel
+    | ModelCommand
+    | WindowPlan
+    | WindowPart
+    | Prediction
+    | DeadLetter
+    | FleetInsight
+)

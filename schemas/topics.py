@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from schemas.events import (
     DeadLetter,
     Event,
+    FleetInsight,
     GlobalModel,
     LocalUpdate,
     ModelCommand,
@@ -71,6 +72,7 @@ TOPICS = {
         TopicSpec("window_parts", WindowPart, config=PASSING),
         TopicSpec("predictions", Prediction),
         TopicSpec("dead_letters", DeadLetter),
+        TopicSpec("fleet_analytics", FleetInsight),
     )
 }
 TOPIC_OF: dict[type, str] = {spec.event: spec.name for spec in TOPICS.values()}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from schemas.events import (
     DeadLetter,
     Event,
+    FleetInsight,
     GlobalModel,
     LocalUpdate,
     ModelCommand,
@@ -67,6 +68,8 @@ def timestamp_of(event: Event) -> int:
             return event.made_at if event.actual is None else event.target_at
         case DeadLetter():
             return max(event.origin_timestamp or 0, 0)
+        case FleetInsight():
+            return event.end
         case _:
             return event.event_time
 
@@ -99,6 +102,8 @@ def headers_of(event: Event) -> Headers:
             shown = {"source": event.source, "model_version": event.model_version}
         case DeadLetter():
             shown = {"stage": event.stage, "error": f"{event.error_class}: {event.error_message}"[:200]}
+        case FleetInsight():
+            shown = {"kind": event.kind, "start": iso(event.start)}
     return [(name, str(value).encode()) for name, value in shown.items()]
 
 

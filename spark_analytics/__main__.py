@@ -1,14 +1,41 @@
 """Spark's command line."""
 
 import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from spark_analytics import batch as batch_of
 from spark_analytics import stream as stream_of
+from spark_analytics.fleet import run as analytics_of
+from spark_analytics.fleet.neighbours import PositionsError, positions
+from spark_analytics.report.command import OptionError
+from spark_analytics.scores.text import report as report_text
 
 FOLDER = click.Path(path_type=Path)
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+"""UTC."""
+
+
+class Offsets(click.ParamType):
+    """``PARTITION:OFFSET``, joined by commas."""
+
+    name = "partition:offset,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[int, int]:
+        """Offsets by partition."""
+        if isinstance(value, dict):
+            return value
+        found = {}
+        for part in filter(None, str(value).split(",")):
+            partition, _, offset = part.partition(":")
+            if not (partition.isdecimal() and offset.isdecimal()):
+                self.fail(f"{part!r} is not like 0:1234", param, ctx)
+            found[int(partition)] = int(offset)
+        return found
 
 
 @click.group()
@@ -19,30 +46,105 @@ def main() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+def _log(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that reads and writes the log."""
+    for option in (
+        click.option("--jars", required=True, type=FOLDER, help="Folder of Spark's connectors."),
+        click.option("--registry", required=True, help="The schema registry's Confluent API, a URL."),
+        click.option("--bootstrap", required=True, help="Kafka, host:port."),
+    ):
+        command = option(command)
+    return command
+
+
 @main.command()
-@click.option("--bootstrap", required=True, help="Kafka, host:port.")
-@click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
-@click.option("--jars", required=True, type=FOLDER, help="Folder of the Kafka connector's jars.")
+@_log
 @click.option("--folder", required=True, type=FOLDER, help="For the checkpoint.")
 @click.option("--ui-port", default=4040, show_default=True)
-@click.option("--trigger-seconds", default=5, show_default=True)
-def stream(bootstrap: str, registry: str, jars: Path, folder: Path, ui_port: int, trigger_seconds: int) -> None:
+@click.option("--metrics-port", default=4041, show_default=True)
+@click.option("--trigger-seconds", default=5.0, show_default=True, help="Between two micro-batches.")
+@click.option("--readings-a-batch", default=10_000, show_default=True, help="At most.")
+@click.option("--stale-after-minutes", default=120, show_default=True, help="Of event time; 0: never.")
+def stream(stale_after_minutes: int, **options: Any) -> None:
     """Evaluate readings as they come, each micro-batch with the model that the fleet stands on."""
-    stream_of.run(bootstrap, registry, jars, folder, ui_port, trigger_seconds)
+    stream_of.run(stream_of.Options(**options, stale_after_ms=stale_after_minutes * 60_000))
 
 
 @main.command()
-@click.option("--bootstrap", required=True, help="Kafka, host:port.")
-@click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
-@click.option("--jars", required=True, type=FOLDER, help="Folder of the Kafka connector's jars.")
+@_log
 @click.option("--version", type=int, help="Of the model; if not given, the one that the fleet stands on.")
-def batch(bootstrap: str, registry: str, jars: Path, version: int | None) -> None:
-    """Evaluate every reading on the topic with one model."""
+@click.option("--since", type=MOMENT, help="Forecasts made from this moment of event time on.")
+@click.option("--until", type=MOMENT, help="Forecasts made before this moment of event time.")
+@click.option("--starts", type=Offsets(), default="", help="Forecasts from readings from these offsets on.")
+@click.option("--ends", type=Offsets(), default="", help="Where to stop reading.")
+def batch(
+    bootstrap: str,
+    registry: str,
+    jars: Path,
+    version: int | None,
+    since: datetime | None,
+    until: datetime | None,
+    starts: dict[int, int],
+    ends: dict[int, int],
+) -> None:
+    """Evaluate readings on the topic with one model; say how good it is, and whether the stream says the same."""
+    wanted = batch_of.Range(_ms(since), _ms(until), starts, ends)
     try:
-        errors = batch_of.run(bootstrap, registry, jars, version)
+        done = batch_of.run(bootstrap, registry, jars, version, wanted)
     except batch_of.NoModelError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(batch_of.report(errors))
+    click.echo(report_text(done.tables))
+    click.echo(f"\nversion {done.version}: {done.forecasts:,} forecasts, {done.letters:,} dead letters written")
+
+
+@main.command()
+@_log
+@click.option(
+    "--positions", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="`id x y` a line."
+)
+@click.option("--source", type=click.Choice(["local", "stream", "batch"]), default="local", show_default=True)
+def analytics(bootstrap: str, registry: str, jars: Path, file: Path | None, source: str) -> None:
+    """Write what there is to be said of the fleet's days that are over, and has not been said yet."""
+    try:
+        places = None if file is None else positions(file.read_text("utf-8"))
+    except PositionsError as error:
+        raise click.ClickException(f"{file}: {error}") from error
+    if places is None:
+        click.echo("Nothing is said of neighbours: there is no file of positions (make analytics POSITIONS=file).")
+    written = analytics_of.run(bootstrap, registry, jars, source, places)
+    click.echo(", ".join(f"{count:,} {kind}" for kind, count in sorted(written.items())) or "Nothing new.")
+
+
+@main.command()
+@_log
+@click.option("--out", required=True, type=FOLDER, help="The file to write.")
+@click.option("--devices", default="", help="To show in detail, joined by commas; none: the worst, median and best.")
+@click.option("--since", type=MOMENT, help="Forecasts made from this moment of event time on.")
+@click.option("--until", type=MOMENT, help="Forecasts made before this moment of event time.")
+@click.option("--ends", default="", help="Where to stop reading, TOPIC:PARTITION:OFFSET joined by commas.")
+def report(
+    bootstrap: str,
+    registry: str,
+    jars: Path,
+    out: Path,
+    devices: str,
+    since: datetime | None,
+    until: datetime | None,
+    ends: str,
+) -> None:
+    """Write a page with plots of what was forecast, and how well."""
+    from spark_analytics.report import run as report_of  # with plotly, which takes seconds
+
+    try:
+        wanted = report_of.wanted(_ms(since), _ms(until), devices, ends)
+        report_of.run(bootstrap, registry, jars, wanted, out)
+    except OptionError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"The page is in {out.resolve()}.")
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 if __name__ == "__main__":

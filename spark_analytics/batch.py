@@ -1,93 +1,130 @@
-"""The batch evaluator: the whole topic with one version of the model, scored."""
+"""The batch evaluator: all readings, or a range of them, with one version of the model, scored."""
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 
 from forecaster.config import Config
+from forecaster.forecast_table import Forecasts
 from schemas.codec import Codec
-from schemas.events import SENSORS, Prediction
-from spark_analytics import session
-from spark_analytics.device import empty
-from spark_analytics.emitting import codec, emit
-from spark_analytics.evaluation import predictions
-from spark_analytics.folding import fold
-from spark_analytics.models import Models
+from spark_analytics import avro, frames, session
+from spark_analytics.choice import UNKNOWN, Pin
+from spark_analytics.columns import ROWS, forecasts, letters
+from spark_analytics.device import Device, latest, step
+from spark_analytics.emitting import codec
+from spark_analytics.models import Models, Shelf
+from spark_analytics.readings import COLUMNS, TOPIC, readings, refusals
+from spark_analytics.scores.tables import Tables, collect
+from spark_analytics.sending import send
 
 logger = logging.getLogger(__name__)
 
-TALLY = "device_id STRING, sensor STRING, horizon_ms BIGINT, labels BIGINT, error DOUBLE, persistence DOUBLE"
+SOURCE = "batch"
+BINS = 4096
+"""That one call takes: two weeks of a device."""
+TASKS = 8
+"""Devices are spread over so many tasks: more than cores, so that none is left with all the work."""
 
 
 class NoModelError(LookupError):
     """The log has no model of that version, or none at all."""
 
 
-def run(bootstrap: str, registry: str, jars: Path, version: int | None) -> pd.DataFrame:
-    """Evaluate every reading on the topic; emit ``batch`` predictions; return the errors by device, as ``TALLY``.
+class Range(NamedTuple):
+    """Which forecasts are wanted: those made in it.
+
+    What comes before is read all the same, for a device's history is behind each of its forecasts.
+
+    Attributes:
+        since, until: event time, ms; ``until`` is not in it.
+        starts, ends: offsets of ``iot_stream`` by partition; forecasts of readings from a start on, before an end.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    starts: Mapping[int, int] = {}
+    ends: Mapping[int, int] = {}
+
+    def within(self, table: Forecasts, partition: int) -> Forecasts:
+        """The forecasts in it; of those made in it, also what they were scored with."""
+        wanted = np.ones(len(table), np.bool_)
+        if self.since is not None:
+            wanted &= table["made_at"] >= self.since
+        if self.until is not None:
+            wanted &= table["made_at"] < self.until
+        if partition in self.starts:
+            made = table[(table["scored"] == 0) & (table["reading_offset"] >= self.starts[partition])]
+            first = made["made_at"].min() if len(made) else np.iinfo(np.int64).max
+            wanted &= table["made_at"] >= first
+        return table[wanted]
+
+
+class Outcome(NamedTuple):
+    """What a run did: with which version, how many events it sent, and what is then to be said of all forecasts."""
+
+    version: int
+    forecasts: int
+    letters: int
+    tables: Tables
+
+
+def run(bootstrap: str, registry: str, jars: Path, version: int | None, wanted: Range) -> Outcome:
+    """Evaluate readings; emit ``batch`` predictions.
 
     Raises:
         NoModelError: there is no such version.
     """
-    config = Config()
-    models = Models(config, bootstrap, Codec(registry))
+    models = Models(Config(), bootstrap, Codec(registry))
     models.follow()
-    chosen = models.champion if version is None else version
-    if chosen not in models.knowledge or (version is None and chosen == 0):
+    chosen = models.known.champion if version is None else version
+    if chosen not in models.addresses:
         raise NoModelError(f"there is no global model {chosen or ''} on the log yet: see `make models`")
-    logger.info("evaluating all of iot_stream with version %d", chosen)
-    known = models.knowledge[chosen]
-
-    def evaluate(key: Any, records: pd.DataFrame) -> pd.DataFrame:
-        folded = fold(config, codec(registry), empty(config), records, 0)
-        made: dict[str, Prediction] = {}
-        for event in predictions(config, "batch", folded.bins, {0: chosen}, {chosen: known}, named=True):
-            if event.prediction_id not in made or event.actual is not None:
-                made[event.prediction_id] = event
-        emit(folded.letters, bootstrap, registry)
-        emit(made.values(), bootstrap, registry)
-        return pd.DataFrame(list(tally(made.values())), columns=[part.split()[0] for part in TALLY.split(",")])
-
+    known = Shelf(Config(), bootstrap, models.codec).numbers(chosen, models.addresses[chosen])
+    logger.info("evaluating iot_stream with version %d", chosen)
     with tempfile.TemporaryDirectory(prefix="fedlog-batch-") as folder:
-        spark = session.start("fedlog-batch", jars, Path(folder), ui_port=None)
-        topic = (
-            spark.read.format("kafka")
-            .option("kafka.bootstrap.servers", bootstrap)
-            .option("subscribe", "iot_stream")
-            .load()
-        )
-        return session.records(topic).groupBy("device").applyInPandas(evaluate, TALLY).toPandas()
+        spark = session.start("fedlog-batch", jars, Path(folder), ui_port=None, lasting=True)
+        topic = frames.whole(spark, bootstrap, TOPIC, ends=dict(wanted.ends) or None)
+
+        decoded = frames.decoded(topic, TOPIC, registry).selectExpr(*COLUMNS)
+        events = avro.records(evaluated(decoded, registry, chosen, known, wanted), registry)
+        sent: Counter[str] = Counter()
+        for row in send(events, bootstrap).collect():
+            sent[row.topic] += row.sent
+        said = frames.decoded(frames.whole(spark, bootstrap, "predictions"), "predictions", registry)
+        tables = collect(said, wanted.since, wanted.until, chosen)
+        spark.stop()
+    return Outcome(chosen, sent["predictions"], sent["dead_letters"], tables)
 
 
-def tally(events: Any) -> Iterator[tuple[str, str, int, int, float, float]]:
-    """Sums of absolute errors by device, sensor and horizon, beside persistence's."""
-    sums: dict[tuple[str, str, int], list[float]] = {}
-    for event in events:
-        if event.error is None:
-            continue
-        for s, sensor in enumerate(SENSORS):
-            error, stays, actual = event.error[s], event.persistence[s], event.actual[s]
-            if error is not None and stays is not None and actual is not None:
-                total = sums.setdefault((event.device_id, sensor, event.horizon_ms), [0, 0.0, 0.0])
-                total[0] += 1
-                total[1] += abs(error)
-                total[2] += abs(stays - actual)
-    for (device_id, sensor, horizon_ms), (labels, error, persistence) in sums.items():
-        yield device_id, sensor, horizon_ms, int(labels), error, persistence
+def evaluated(records: DataFrame, registry: str, version: int, known: NDArray[np.float32], wanted: Range) -> DataFrame:
+    """Forecasts and dead letters of readings, as ``columns.ROWS``.
 
+    Args:
+        records: of ``iot_stream``, ``readings.COLUMNS``.
+        registry: of schemas.
+        version: of the model.
+        known: its numbers (``course.numbers``).
+        wanted: which forecasts.
+    """
+    config, choose = Config(), Pin(version, version, 0, 0).choose
 
-def report(errors: pd.DataFrame) -> str:
-    """Mean absolute errors by sensor and horizon beside persistence's, and the device where it is worst."""
-    lines = [f"{'sensor':<12}{'minutes':>8}{'labels':>10}{'MAE':>10}{'persistence':>13}  worst device"]
-    for (sensor, horizon_ms), group in errors.groupby(["sensor", "horizon_ms"], sort=True):
-        total = group[["labels", "error", "persistence"]].sum()
-        worst = group.assign(mae=group.error / group.labels).sort_values("mae").iloc[-1]
-        lines.append(
-            f"{sensor:<12}{horizon_ms // 60_000:>8}{int(total.labels):>10,}{total.error / total.labels:>10.3f}"
-            f"{total.persistence / total.labels:>13.3f}  {worst.device_id} {worst.mae:.3f}"
-        )
-    return "\n".join(lines)
+    def evaluate(rows: pd.DataFrame) -> pd.DataFrame:
+        taken, undone = readings(codec(registry), rows)
+        if taken is None:
+            return letters(codec(registry), undone)
+        named = taken.device_id, taken.partition, taken.dataset
+        _, table, refused = step(config, Device(), taken.device_id, taken.columns, choose, lambda _: known, BINS)
+        table = latest(wanted.within(table, taken.partition))
+        table["stale"] = UNKNOWN
+        made, undone = forecasts(table, SOURCE, *named, named=True), undone + refusals(taken, refused)
+        return pd.concat([made, letters(codec(registry), undone)]) if undone else made
+
+    return records.repartition(TASKS, "key").groupBy("key").applyInPandas(evaluate, ROWS)

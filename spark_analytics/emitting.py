@@ -1,4 +1,4 @@
-"""Events onto the log from a Spark task: acknowledged by Kafka before the task ends."""
+"""Records onto the log from a Spark task: acknowledged by Kafka before the task ends."""
 
 import gc
 from collections.abc import Iterable
@@ -9,19 +9,21 @@ from confluent_kafka import KafkaException, Producer
 
 from schemas.codec import Codec
 from schemas.events import Event
+from schemas.wire import Record
 
 FLUSH_S = 60
 
 
 @cache
 def codec(registry: str) -> Codec:
-    """One codec a process, whose imports are no garbage: a worker of Spark collects after each task, all it knows."""
-    gc.freeze()
+    """One codec a process."""
+    gc.freeze()  # as below
     return Codec(registry)
 
 
 @cache
 def _producer(bootstrap: str) -> Producer:
+    gc.freeze()  # what is imported is no garbage: a worker of Spark collects after each task, all it knows
     return Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -37,6 +39,15 @@ def _producer(bootstrap: str) -> Producer:
 def emit(events: Iterable[Event], bootstrap: str, registry: str) -> int:
     """Write events to their topics and wait for Kafka's word; return how many there were.
 
+    Raises:
+        KafkaException: a record was refused, or Kafka does not answer in time.
+    """
+    return write(map(codec(registry).encode, events), bootstrap)
+
+
+def write(records: Iterable[Record], bootstrap: str) -> int:
+    """The same for what is encoded already.
+
     Kafka's own sink of Spark would stamp the records with the wall clock; ours carry event time.
 
     Raises:
@@ -48,8 +59,7 @@ def emit(events: Iterable[Event], bootstrap: str, registry: str) -> int:
         if error is not None:
             refused.append(error)
 
-    for count, event in enumerate(events, start=1):  # noqa: B007
-        record = codec(registry).encode(event)
+    for count, record in enumerate(records, start=1):
         while True:
             try:
                 producer.produce(
@@ -63,6 +73,8 @@ def emit(events: Iterable[Event], bootstrap: str, registry: str) -> int:
                 break
             except BufferError:
                 producer.poll(0.5)
+        if not count % 1000:
+            producer.poll(0)
     if producer.flush(FLUSH_S) or refused:
         raise KafkaException(refused[0] if refused else f"records not acknowledged within {FLUSH_S} s")
     return count

@@ -44,25 +44,24 @@ def decoded(frame: DataFrame, topic: str, registry: str) -> DataFrame:
     codec, record by record, knows better. Promises that Avro cannot express are not checked here (``codec.check``).
     """
     client = SchemaRegistryClient({"url": registry, "timeout": PATIENCE_S})
-    reader = json.dumps(_plain(TOPICS[topic].schema))
+    reader = json.dumps(plain(TOPICS[topic].schema))
     found: list[Column] = []
     for version in client.get_versions(TOPICS[topic].subject):
         registered = client.get_version(TOPICS[topic].subject, version)
-        assert registered.schema is not None and registered.schema.schema_str is not None
+        assert registered.schema is not None
+        assert registered.schema.schema_str is not None
         assert registered.schema_id is not None
-        writer = json.dumps(_plain(json.loads(registered.schema.schema_str)))
+        writer = json.dumps(plain(json.loads(registered.schema.schema_str)))
         header = bytes([0]) + registered.schema_id.to_bytes(4)
-        event = from_avro(
-            functions.expr("substring(value, 6)"), writer, {"mode": "PERMISSIVE", "avroSchema": reader}
-        )
+        event = from_avro(functions.expr("substring(value, 6)"), writer, {"mode": "PERMISSIVE", "avroSchema": reader})
         found.append(functions.when(functions.expr(f"substring(value, 1, 5) = X'{header.hex()}'"), event))
     return frame.withColumn("event", functions.coalesce(*found))
 
 
-def _plain(schema: Any) -> Any:
-    """The schema without logical types: a moment is its number of ms."""
+def plain(schema: Any) -> Any:
+    """A schema without logical types: a moment is its number of ms."""
     if isinstance(schema, list):
-        return [_plain(part) for part in schema]
+        return [plain(part) for part in schema]
     if isinstance(schema, dict):
-        return {name: _plain(part) for name, part in schema.items() if name != "logicalType"}
+        return {name: plain(part) for name, part in schema.items() if name != "logicalType"}
     return schema

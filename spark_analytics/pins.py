@@ -1,11 +1,14 @@
-"""Which model version each micro-batch uses: decided once, written down before anything is emitted.
+"""Which version a micro-batch uses: decided once, written down before anything is emitted.
 
-A micro-batch that is run again after a crash finds its pin and emits the same events under the same ids.
+A micro-batch that is run again after a crash finds its pin and emits the same events under the same ids. Spark runs
+none again but the last, so the last pin is all that is kept.
 """
 
 import json
 import os
 from pathlib import Path
+
+from spark_analytics.choice import Pin
 
 
 class PinnedTwiceError(ValueError):
@@ -13,40 +16,35 @@ class PinnedTwiceError(ValueError):
 
 
 class Pins:
-    """The pins of a query, one line each in a file beside its checkpoint."""
+    """The newest pin of a query, in a file beside its checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.versions: dict[int, int] = {}
-        self.followed = 0
+        self.batch, self.last = -1, Pin(0, 0, 0, 0)
         if path.exists():
-            # A line that a crash cut short was never acted upon: the batch had not gone on.
-            for line in path.read_text().splitlines():
-                try:
-                    pin = json.loads(line)
-                except json.JSONDecodeError:
-                    continue
-                self.versions[pin["batch"]] = pin["version"]
-                self.followed = pin["followed"]
+            kept = json.loads(path.read_text())
+            self.batch, self.last = kept.pop("batch"), Pin(**kept)
 
-    def pin(self, batch: int, newest: int, champion: int) -> int:
-        """The version of micro-batch ``batch``: the one it was pinned to, else ``champion``, from now on.
-
-        Args:
-            batch: its number.
-            newest: the newest version on the log, whose word is followed.
-            champion: the one that it says everybody stands on; older than that of the batch before after a rollback.
+    def pin(self, batch: int, wanted: Pin) -> Pin:
+        """What micro-batch ``batch`` was pinned to; else ``wanted``, from now on.
 
         Raises:
             PinnedTwiceError: the word followed would go back.
         """
-        if batch in self.versions:
-            return self.versions[batch]
-        if newest < self.followed:
-            raise PinnedTwiceError(f"batch {batch} would go back to what version {newest} says")
-        with self.path.open("a") as file:
-            file.write(f"\n{json.dumps({'batch': batch, 'version': champion, 'followed': newest})}")
-            file.flush()
-            os.fsync(file.fileno())
-        self.versions[batch], self.followed = champion, newest
-        return champion
+        if batch == self.batch:
+            return self.last
+        if wanted.followed < self.last.followed:
+            raise PinnedTwiceError(f"batch {batch} would go back to what version {wanted.followed} says")
+        replace(self.path, json.dumps({"batch": batch, **wanted._asdict()}))
+        self.batch, self.last = batch, wanted
+        return wanted
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves the old one or the new one whole."""
+    partial = path.with_suffix(".partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

@@ -6,12 +6,12 @@ import signal
 import threading
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
 
 
-def start(name: str, jars: Path, folder: Path, ui_port: int | None, heap: str = "700m") -> SparkSession:
+def start(name: str, jars: Path, folder: Path, ui_port: int | None, lasting: bool = False) -> SparkSession:
     """A session with Kafka's connector; ends the process when its JVM dies.
 
     Args:
@@ -19,15 +19,18 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, heap: str = 
         jars: folder of the connector's jars.
         folder: for Spark's own files.
         ui_port: of the web interface; ``None`` for none.
-        heap: of the JVM, which with ``local`` is driver and executor.
+        lasting: whether there is much to compute: more heap (of the JVM, which with ``local`` is driver and executor)
+            and a compiler that takes longer and whose code is faster.
     """
     folder.mkdir(parents=True, exist_ok=True)
     options = {
         "spark.jars": ",".join(str(jar) for jar in sorted(jars.glob("*.jar"))),
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": heap,
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xss1m",
+        "spark.driver.memory": "2g" if lasting else "700m",
+        "spark.driver.extraJavaOptions": "-Xss1m -XX:+UseParallelGC"
+        if lasting
+        else "-Xss1m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         "spark.ui.enabled": str(ui_port is not None).lower(),
         "spark.ui.port": str(ui_port or 0),
         "spark.ui.host": "127.0.0.1",
@@ -65,14 +68,3 @@ def _end_with(session: SparkSession) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def records(frame: DataFrame) -> DataFrame:
-    """A Kafka frame's columns as the evaluators want them; the timestamp in ms."""
-    return frame.selectExpr(
-        "coalesce(key, binary('')) AS device",
-        "value",
-        "partition",
-        "offset",
-        "CAST(unix_millis(timestamp) AS BIGINT) AS timestamp",
-    )

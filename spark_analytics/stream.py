@@ -4,73 +4,99 @@ For every micro-batch, in this order:
 
 1. Read what has come on ``global_models``.
 2. Pin the version that everybody stands on to the batch and write it down; a batch that is run again finds its pin.
-3. Fold the readings of each device, Spark keeping the state; evaluate the bins that closed.
-4. Send the events and wait until Kafka has acknowledged them.
-5. Return, by which Spark commits the batch's offsets and state.
+3. Tell the batch's tasks the pin and where its model lies on the log. What a stateful operator is given when the query
+   starts stays as it is, a broadcast too, so this goes as a property of the batch's job; each worker process reads the
+   model once.
+4. Fold the readings of each device, Spark keeping the state; forecast from the bins that closed, score what was
+   forecast for them.
+5. Send the events and wait until Kafka has acknowledged them.
+6. Return, by which Spark commits the batch's offsets and state.
 
-A crash before 5 repeats the batch: the same pin, the same ids, the same values.
+A crash before 6 repeats the batch: the same pin, the same ids, the same values. Without its checkpoint the query reads
+the topic anew, and which version it had chosen for each bin from ``predictions`` (``past``).
 """
 
+import json
 import logging
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pyspark import TaskContext
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.streaming.state import GroupState, GroupStateTimeout
 
 from forecaster.config import Config
 from schemas.codec import Codec
-from spark_analytics import STATE_VERSION, session
-from spark_analytics.device import empty, from_bytes, to_bytes
+from spark_analytics import STATE_VERSION, avro, frames, past, session
+from spark_analytics.choice import Pin, Runs, recorded
+from spark_analytics.columns import ROWS, forecasts, letters
+from spark_analytics.device import Device, from_bytes, step, to_bytes
 from spark_analytics.emitting import codec, emit
-from spark_analytics.evaluation import predictions
-from spark_analytics.folding import ROWS, evaluated, fold, letters, rows
-from spark_analytics.models import Models
+from spark_analytics.gauges import Gauges
+from spark_analytics.models import Address, Models, Shelf
 from spark_analytics.pins import Pins
+from spark_analytics.readings import COLUMNS, TOPIC, readings, refusals
+from spark_analytics.sending import send
 
 logger = logging.getLogger(__name__)
 
-READINGS_A_BATCH = 10_000
-"""At most, and so how many it may evaluate with a model before it looks for a newer one."""
-SAY_S = 10
+SOURCE = past.SOURCE
+PROPERTY = "fedlog.pin"
+FINISH_S = 30
 
 
-def run(bootstrap: str, registry: str, jars: Path, folder: Path, ui_port: int, trigger_seconds: int) -> None:
-    """Evaluate until told to stop.
+class Options(NamedTuple):
+    """How the stream is run.
+
+    Attributes:
+        bootstrap: of Kafka.
+        registry: of schemas.
+        jars: folder of Spark's connectors.
+        folder: for the checkpoint.
+        ui_port: of Spark's web interface.
+        metrics_port: of the metrics.
+        trigger_seconds: between two micro-batches.
+        readings_a_batch: at most, and so how many may be evaluated before a newer model is looked for.
+        stale_after_ms: event time after which the newest model counts as old; 0: never.
+    """
+
+    bootstrap: str
+    registry: str
+    jars: Path
+    folder: Path
+    ui_port: int
+    metrics_port: int
+    trigger_seconds: float
+    readings_a_batch: int
+    stale_after_ms: int
+
+
+def run(options: Options) -> None:
+    """Evaluate until told to stop; the micro-batch under way is finished first.
 
     Raises:
         StreamingQueryException: a batch failed; starting again goes on from the checkpoint.
     """
-    spark = session.start("fedlog-stream", jars, folder, ui_port)
-    stream = (
-        spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", bootstrap)
-        .option("subscribe", "iot_stream")
-        .option("startingOffsets", "earliest")
-        .option("maxOffsetsPerTrigger", READINGS_A_BATCH)
-        .option("failOnDataLoss", "true")
-        .load()
-    )
-    folded = (
-        session.records(stream)
-        .groupBy("device")
-        .applyInPandasWithState(
-            folding(Config(), registry), ROWS, "state BINARY", "append", GroupStateTimeout.NoTimeout
-        )
-    )
-    kept = folder / f"state-{STATE_VERSION}"
+    spark = session.start("fedlog-stream", options.jars, options.folder, options.ui_port)
+    kept = options.folder / f"state-{STATE_VERSION}"
     kept.mkdir(parents=True, exist_ok=True)
-    evaluator = Evaluator(bootstrap, registry, Pins(kept / "pins.jsonl"))
+    evaluator = Evaluator(options, Pins(kept / "pin.json"))
+    chosen = past.kept(kept / "past.json", options.bootstrap, evaluator.models.codec)
+    evaluator.models.follow()
+    addresses = {run.version: evaluator.models.addresses.get(run.version) for own in chosen.values() for run in own}
     query = (
-        folded.writeStream.foreachBatch(evaluator)
+        folded(spark, options, folding(Config(), options.bootstrap, options.registry, chosen, addresses))
+        .writeStream.foreachBatch(evaluator)
         .option("checkpointLocation", str(kept / "checkpoint"))
-        .trigger(processingTime=f"{trigger_seconds} seconds")
+        .trigger(processingTime=f"{options.trigger_seconds} seconds")
         .start()
     )
     told = threading.Event()
@@ -78,56 +104,95 @@ def run(bootstrap: str, registry: str, jars: Path, folder: Path, ui_port: int, t
         signal.signal(number, lambda *_: told.set())
     while query.isActive and not told.is_set():
         told.wait(0.5)
-    query.stop() if told.is_set() else query.awaitTermination()
+    if not told.is_set():
+        query.awaitTermination()
+    _finish(query)
+    query.stop()
 
 
-def folding(config: Config, registry: str) -> Any:
-    """The stateful operator's function: readings of a device in, rows of ``ROWS`` out."""
+def _finish(query: StreamingQuery) -> None:
+    """Wait for the micro-batch under way, so that nothing is done twice; not for ever, for that would be no harm."""
+    before, deadline = query.lastProgress, time.monotonic() + FINISH_S
+    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
+        if query.lastProgress != before:
+            break
+        time.sleep(0.05)
+
+
+def folded(spark: SparkSession, options: Options, function: Any) -> DataFrame:
+    """The readings through the stateful operator."""
+    stream = (
+        spark.readStream.format("kafka")
+        .option("kafka.bootstrap.servers", options.bootstrap)
+        .option("subscribe", TOPIC)
+        .option("startingOffsets", "earliest")
+        .option("maxOffsetsPerTrigger", options.readings_a_batch)
+        .option("failOnDataLoss", "true")
+        .load()
+    )
+    return (
+        frames.decoded(frames.records(stream), TOPIC, options.registry)
+        .selectExpr(*COLUMNS)
+        .groupBy("key")
+        .applyInPandasWithState(function, ROWS, "state BINARY", "append", GroupStateTimeout.NoTimeout)
+    )
+
+
+def folding(config: Config, bootstrap: str, registry: str, chosen: Runs, addresses: dict[int, Address | None]) -> Any:
+    """The stateful operator's function: readings of a device in, events of it out, as rows of ``columns.ROWS``."""
 
     def function(key: Any, frames: Iterator[pd.DataFrame], state: GroupState) -> Iterator[pd.DataFrame]:
         context = TaskContext.get()
         assert context is not None
-        batch = int(context.getLocalProperty("streaming.sql.batchId") or 0)
-        device = from_bytes(bytes(state.get[0])) if state.exists else empty(config)
-        for frame in frames:
-            folded = fold(config, codec(registry), device, frame, batch)
-            device = folded.device
-            yield rows(codec(registry), folded)
-        if device.open_bin is not None:
+        told = json.loads(context.getLocalProperty(PROPERTY) or "")
+        pin, address = Pin(*told["pin"]), told["address"]
+        known = {**addresses, pin.version: address and Address(*address)}
+        shelf, coder = _shelf(config, bootstrap, registry), codec(registry)
+        device = from_bytes(bytes(state.get[0])) if state.exists else Device()
+        taken, undone = readings(coder, pd.concat(list(frames)))
+        if taken is not None:
+            device, table, refused = step(
+                *(config, device, taken.device_id, taken.columns, recorded(chosen, pin)),
+                lambda version: shelf.numbers(version, known.get(version)),
+            )
             state.update((to_bytes(device),))
+            undone += refusals(taken, refused)
+            yield forecasts(table, SOURCE, taken.device_id, taken.partition, taken.dataset)
+        yield letters(coder, undone)
 
     return function
+
+
+@cache
+def _shelf(config: Config, bootstrap: str, registry: str) -> Shelf:
+    """One a process."""
+    return Shelf(config, bootstrap, codec(registry))
 
 
 class Evaluator:
     """What is done with each micro-batch."""
 
-    def __init__(self, bootstrap: str, registry: str, pins: Pins) -> None:
-        self.bootstrap, self.registry, self.pins = bootstrap, registry, pins
-        self.config = Config()
-        self.models = Models(self.config, bootstrap, Codec(registry))
-        self.said, self.sent = time.monotonic(), 0
+    def __init__(self, options: Options, pins: Pins) -> None:
+        self.options, self.pins = options, pins
+        self.models = Models(Config(), options.bootstrap, Codec(options.registry))
+        self.gauges = Gauges(options.metrics_port)
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
-        """Steps 1 to 4."""
-        self.models.follow()
-        version = self.pins.pin(batch, self.models.newest, self.models.champion)
-        emit(self.models.letters, self.bootstrap, self.registry)
-        self.models.letters.clear()
-        pinned = dict(self.pins.versions)
-        known = {wanted: self.models.knowledge[wanted] for wanted in set(pinned.values())}
-        shared = frame.sparkSession.sparkContext.broadcast((pinned, known))
-        config, bootstrap, registry = self.config, self.bootstrap, self.registry
+        """Steps 1 to 5."""
+        models, bootstrap = self.models, self.options.bootstrap
+        models.follow()
+        wanted = Pin(models.known.champion, models.newest, models.known.window_end, self.options.stale_after_ms)
+        before, pin = self.pins.last.version, self.pins.pin(batch, wanted)
+        if pin.version != before:
+            logger.info("from batch %d on version %d forecasts", batch, pin.version)
+        emit(models.letters, bootstrap, self.options.registry)
+        told = {"pin": pin, "address": models.addresses.get(pin.version)}
+        frame.sparkSession.sparkContext.setLocalProperty(PROPERTY, json.dumps(told))
 
-        def evaluate(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-            versions, models = shared.value
-            for part in frames:
-                sent = emit(letters(codec(registry), part), bootstrap, registry)
-                made = predictions(config, "stream", list(evaluated(part)), versions, models)
-                yield pd.DataFrame({"sent": [sent + emit(made, bootstrap, registry)]})
-
-        self.sent += sum(row.sent for row in frame.mapInPandas(evaluate, "sent BIGINT").collect())
-        shared.unpersist()
-        if time.monotonic() - self.said > SAY_S:
-            logger.info("batch %d: version %d, %d events sent", batch, version, self.sent)
-            self.said, self.sent = time.monotonic(), 0
+        sent, newest = Counter[str](dead_letters=len(models.letters)), 0
+        models.letters.clear()
+        records = avro.records(frame, self.options.registry)
+        for row in send(records, bootstrap).collect():
+            sent[row.topic] += row.sent
+            newest = max(newest, row.newest if row.topic == "predictions" else 0)
+        self.gauges.batch(pin, batch, sent, newest)

@@ -16,7 +16,6 @@ from aggregator_stream.fold.restore import beginning
 from aggregator_stream.fold.state import Located, Mark, Rules
 from aggregator_stream.fold.windows import step as fold
 from flink_training.device import Device, FleetModel, Readings, step
-from flink_training.forecasts import predictions
 from forecaster import weights
 from forecaster.binning import Columns
 from forecaster.config import Config
@@ -26,6 +25,7 @@ from infra.settings import Settings
 from infra.standalone import isolated
 from schemas.codec import Codec
 from schemas.events import Event, GlobalModel, Reading
+from schemas.forecasts import predictions
 from schemas.topics import TOPICS
 from schemas.wire import WATERMARK, is_mark
 from tests.integration.conftest import Log
@@ -91,7 +91,7 @@ def pure(rows: dict[str, list[tuple[int, int, Reading]]], models: list[GlobalMod
         _, outcome = step(CONFIG, Device(), Readings(device_id, "test", placed[0][0], columns), known)
         events += outcome.updates
         for table in outcome.forecasts:
-            events += predictions(table, device_id, placed[0][0], "test")
+            events += predictions(table, "local", device_id, placed[0][0], "test")
     return by_id(events)
 
 

@@ -15,7 +15,6 @@ from aggregator_stream.fold.state import Located, Mark, Rules
 from aggregator_stream.fold.windows import step as fold
 from aggregator_stream.lineage.command import run
 from flink_training.device import Device, FleetModel, Readings, step
-from flink_training.forecasts import predictions
 from forecaster import weights
 from forecaster.binning import Columns
 from forecaster.knowledge import initial
@@ -23,7 +22,7 @@ from forecaster.strategies import fedavg
 from infra.ports import free
 from infra.settings import Settings
 from schemas.events import GlobalModel, LocalUpdate, Prediction, Reading
-from schemas.forecasts import prediction_id
+from schemas.forecasts import prediction_id, predictions
 from schemas.topics import PARTITIONS
 from schemas.wire import WATERMARK
 from spark_analytics.device import empty
@@ -88,7 +87,9 @@ def looped(readings: dict[str, list[Placed]]) -> tuple[list[Located | Mark], lis
             for update in outcome.updates:
                 fresh.append(Located(update, partition, ends[partition], end - WINDOW))
                 ends[partition] += 1
-            made += [p for table in outcome.forecasts for p in predictions(table, device_id, partition, "test")]
+            made += [
+                p for table in outcome.forecasts for p in predictions(table, "local", device_id, partition, "test")
+            ]
         for partition in range(PARTITIONS):
             fresh.append(Mark(partition, ends[partition], end))
             ends[partition] += 1

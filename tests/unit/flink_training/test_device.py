@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flink_training.device import Device, FleetModel, Readings, step
-from flink_training.forecasts import predictions
+from schemas.forecasts import predictions
 from forecaster import adoption, course, features, knowledge, online, weights
 from forecaster.binning import Columns
 from forecaster.bins import ClockJumpError, LateReadingError, Summary
@@ -66,7 +66,7 @@ def updates_of(outcomes):
 
 def predictions_of(outcomes):
     tables = [table for outcome in outcomes for table in outcome.forecasts]
-    return [event for table in tables for event in predictions(table, "mote-07", PARTITION, "test")]
+    return [event for table in tables for event in predictions(table, "local", "mote-07", PARTITION, "test")]
 
 
 def params(seed):

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from flink_training.forecasts import COLUMNS
+from forecaster.forecast_table import COLUMNS
 from flink_training.packing import RECORD, Batch, Table, packed
 from schemas.events import Reading
 from schemas.wire import Origin, Record
@@ -59,4 +59,4 @@ def test_what_goes_out_is_laid_out_as_unpacked_java_reads_it():
         "<ii", 3, 2
     )
     assert data == expected + rows.tobytes()
-    assert COLUMNS.itemsize == 5 * 8 + 5 * 4 * 8 + 8 + 3 * 4
+    assert COLUMNS.itemsize == 5 * 8 + 5 * 4 * 8 + 8 + 4 * 4

@@ -28,6 +28,7 @@ def test_the_projects_connectors_write_every_topic_where_the_architecture_says()
         "model_commands": "model_commands",
         "predictions": "predictions",
         "dead_letters": "dead_letters",
+        "fleet_analytics": "fleet_analytics",
     }
     assert len({config.group for config in configs}) == len(configs)
 

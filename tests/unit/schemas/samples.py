@@ -6,6 +6,7 @@ from schemas.events import (
     Decision,
     Evaluation,
     FleetEvaluation,
+    FleetInsight,
     GlobalModel,
     HorizonError,
     LocalUpdate,
@@ -94,6 +95,10 @@ FULL = (
         *("fleet/8/1", "fleet", 8, NOON, 1, b"\2\3"),
         (PartShare("mote-07/3", 10.0, "accepted"), PartShare("mote-08/3", 4.5, "clipped", "moved 3, the bound is 1")),
     ),
+    FleetInsight(
+        *(f"profile/mote-07/light/{NOON}", "profile", "mote-07", "light", NOON, NOON + HALF_HOUR),
+        *({"mean": 100.25, "count": 3.0}, {"note": "grün"}, 1, 5, 2**33, "test"),
+    ),
 )
 EMPTY = (
     Reading("mote-07", NOON, None, None, None, None, None, "", 0, -1),
@@ -102,6 +107,7 @@ EMPTY = (
     Prediction("", "local", "", 0, NOON, NOON, 0, Measurements(), Measurements(), None, None, None, None, 0, 0, ""),
     DeadLetter("s/t/0/7", "s", "t", 0, 7, None, None, "E", "", b""),
     ModelCommand("", "fleet", "release", 0, "", NOON),
+    FleetInsight(f"quality/fleet/{NOON}", "quality", "fleet", None, NOON, NOON, {}),
 )
 SAMPLES = FULL + EMPTY
 

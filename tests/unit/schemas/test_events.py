@@ -108,6 +108,8 @@ def test_moments_and_nothing_else_are_timestamps_in_ms():
         "target_at",
         "origin_timestamp",
         "issued_at",
+        "start",
+        "end",
     }
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from schemas.codec import milliseconds
 from schemas.events import (
     DeadLetter,
+    FleetInsight,
     GlobalModel,
     HorizonError,
     LocalUpdate,
@@ -19,7 +20,7 @@ from schemas.events import (
 from schemas.wire import Origin, dead_letter, error_summary, headers_of, iso, key_of, timestamp_of
 from tests.unit.schemas.samples import EMPTY, FULL, HALF_HOUR, NOON
 
-READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND, PLAN, PART = FULL
+READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND, PLAN, PART, INSIGHT = FULL
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = 253_402_300_799_999  # the last ms of 9999
 moments = st.integers(0, END)
@@ -56,9 +57,9 @@ def test_iso_of_a_known_moment():
 
 def test_every_record_is_keyed_by_what_its_order_matters_for():
     assert [key_of(event) for event in FULL] == [
-        *(b"mote-07", b"mote-07", b"fleet", b"mote-07", b"k\xff", b"fleet", b"fleet", b"fleet")
+        *(b"mote-07", b"mote-07", b"fleet", b"mote-07", b"k\xff", b"fleet", b"fleet", b"fleet", b"mote-07")
     ]
-    assert key_of(EMPTY[-2]) == EMPTY[-2].letter_id.encode()
+    assert key_of(EMPTY[4]) == EMPTY[4].letter_id.encode()
 
 
 def test_record_timestamps_are_event_time():
@@ -68,6 +69,7 @@ def test_record_timestamps_are_event_time():
     assert timestamp_of(PREDICTION) == PREDICTION.target_at
     assert timestamp_of(PREDICTION._replace(actual=None)) == PREDICTION.made_at
     assert timestamp_of(LETTER) == NOON
+    assert timestamp_of(INSIGHT) == INSIGHT.end == NOON + HALF_HOUR
     assert timestamp_of(COMMAND) == timestamp_of(PLAN) == timestamp_of(PART) == NOON
     for unknown in (None, -1, 0):
         assert timestamp_of(LETTER._replace(origin_timestamp=unknown)) == 0
@@ -89,6 +91,7 @@ def test_headers_say_what_a_person_wants_to_see():
     ]
     assert dict(headers_of(MODEL._replace(champion=-1)))["champion"] == b"7"
     assert headers_of(COMMAND) == [("action", b"rollback"), ("version", b"5")]
+    assert headers_of(INSIGHT) == [("kind", b"profile"), ("start", b"2004-03-04T12:00:00Z")]
     assert headers_of(PLAN) == headers_of(PART) == [("version", b"8"), ("partition", b"1"), ("summands", b"2")]
 
 
@@ -136,6 +139,7 @@ def test_a_letter_for_a_record_without_a_timestamp_comes_back(codec):
 
 def test_the_samples_are_of_every_class():
     assert [type(event) for event in FULL] == [
-        *(Reading, LocalUpdate, GlobalModel, Prediction, DeadLetter, ModelCommand, WindowPlan, WindowPart)
+        *(Reading, LocalUpdate, GlobalModel, Prediction, DeadLetter, ModelCommand, WindowPlan, WindowPart),
+        FleetInsight,
     ]
     assert PREDICTION.target_at - PREDICTION.made_at == HALF_HOUR

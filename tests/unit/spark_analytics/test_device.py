@@ -1,86 +1,88 @@
-"""The evaluators' step sees what the trainer sees."""
+"""The evaluators' step: what it says of a device, whatever the batches and models."""
 
 import numpy as np
 import pytest
 
-from forecaster import features, online
-from forecaster.bins import LateReadingError
-from forecaster.config import Config
-from schemas.events import Reading
-from spark_analytics.device import Closed, Device, empty, from_bytes, step, to_bytes
-from tests.unit.forecaster.series import single
+from forecaster.forecast_table import Forecasts
+from spark_analytics.choice import Choice, Choose, Pin
+from spark_analytics.device import Device, from_bytes, latest, step, to_bytes
+from tests.unit.spark_analytics.series import CONFIG, DEVICE, START, numbers, part, readings
 
-CONFIG = Config()
-START = 1_078_000_000_000 // CONFIG.bin_ms * CONFIG.bin_ms
+BINS = 80
+HALF = START + 200 * 60_000
 
 
-def reading(minutes: float, temperature: float | None) -> Reading:
-    at = START + int(minutes * 60_000)
-    return Reading("mote-01", at, None, temperature, 40.0, 100.0 + minutes, 2.6, "test")
+def swapped(device_id: str, ends: np.ndarray) -> Choice:
+    """Version 1, from some moment on version 2."""
+    assert device_id == DEVICE
+    return Choice(np.where(ends < HALF, 1, 2), np.zeros(len(ends), np.int32))
 
 
-def series(bins: int) -> list[Reading]:
-    """Two readings a bin, a silence of an hour, a bin without temperature."""
-    made = []
-    for i in range(bins):
-        if 20 <= i < 32:
-            continue
-        warm = None if i == 40 else 20 + 3 * np.sin(i / 30)
-        made += [reading(5 * i + 1, warm), reading(5 * i + 3, None if warm is None else warm + 0.1)]
-    return made
-
-
-def run(readings: list[Reading], through_bytes: bool = False) -> list[Closed]:
-    device, closed = empty(CONFIG), []
-    for offset, item in enumerate(readings):
-        device, bin_ = step(CONFIG, device, item, offset, batch=offset // 50)
+def run(cut: int, choose: Choose = swapped, through_bytes: bool = False) -> Forecasts:
+    taken, device, tables = readings(BINS), Device(), []
+    for begin in range(0, len(taken.offsets), cut):
+        device, table, refused = step(CONFIG, device, DEVICE, part(taken, begin, begin + cut), choose, numbers)
+        assert not refused
         if through_bytes:
             device = from_bytes(to_bytes(device))
-        if bin_ is not None:
-            closed.append(bin_)
-    return closed
+        tables.append(table)
+    table = np.concatenate(tables)
+    return table[np.lexsort((table["scored"], table["horizon_ms"], table["made_at"]))]
 
 
-def test_what_is_observed_and_levels_are_those_of_the_trainer():
-    learner = online.init(CONFIG)
-    for closed in run(series(80)):
-        number, level = np.int32(closed.now.number), closed.now.level
-        learner, _ = online.update(CONFIG, learner, number, single(level), np.int32(0))
-        np.testing.assert_allclose(closed.now.observed, features.observe(CONFIG, learner.history), atol=1e-6)
-        np.testing.assert_array_equal(closed.now.level, learner.history.values[0])
+def test_every_forecast_is_that_of_the_version_it_names():
+    both, by_version = run(10_000), {v: run(10_000, Pin(v, v, 0, 0).choose) for v in (1, 2)}
+    assert set(both["model_version"]) == {1, 2}
+    for version, alone in by_version.items():
+        rows = both[both["model_version"] == version]
+        place = {(row["made_at"], row["horizon_ms"], row["scored"]): row for row in alone}
+        for row in rows:
+            wanted = place[row["made_at"], row["horizon_ms"], row["scored"]]
+            np.testing.assert_allclose(row["forecast"], wanted["forecast"], atol=1e-5)
+    assert not np.allclose(by_version[1]["forecast"], by_version[2]["forecast"], equal_nan=True)
 
 
-def test_the_past_of_a_bin_is_the_bins_one_horizon_before():
-    closed = run(series(80))
-    by_number = {item.now.number: item.now for item in closed}
-    seen = 0
-    for item in closed:
-        for ahead, past in zip(CONFIG.horizons, item.past, strict=True):
-            expected = by_number.get(item.now.number - ahead)
-            if expected is None:
-                assert past is None
-                continue
-            assert past is not None
-            assert (past.number, past.batch) == (expected.number, expected.batch)
-            np.testing.assert_array_equal(past.observed, expected.observed)
-            np.testing.assert_array_equal(past.level, expected.level)
-            seen += 1
-    assert seen > 100
+@pytest.mark.parametrize("cut", [1, 3, 50])
+def test_however_the_readings_are_cut_and_kept_the_forecasts_are_the_same(cut: int):
+    whole, parts = run(10_000), run(cut, through_bytes=True)
+    assert len(whole) == len(parts) > 200
+    for name in whole.dtype.names:
+        np.testing.assert_allclose(whole[name], parts[name], atol=1e-6)
 
 
-def test_the_state_survives_bytes():
-    plain, through = run(series(60)), run(series(60), through_bytes=True)
-    assert len(plain) == len(through) > 40
-    for a, b in zip(plain, through, strict=True):
-        np.testing.assert_array_equal(a.now.observed, b.now.observed)
-        assert [p and p.number for p in a.past] == [p and p.number for p in b.past]
+def test_the_scored_form_repeats_what_was_made():
+    table = run(7)
+    made = {(r["made_at"], r["horizon_ms"]): r for r in table if not r["scored"]}
+    scored = [r for r in table if r["scored"]]
+    assert len(scored) > 100
+    for row in scored:
+        first = made[row["made_at"], row["horizon_ms"]]
+        np.testing.assert_array_equal(row["forecast"], first["forecast"])
+        assert (row["model_version"], row["stale"]) == (first["model_version"], first["stale"])
+        np.testing.assert_array_equal(row["error"], row["forecast"] - row["actual"])
 
 
-def test_a_late_reading_leaves_the_state_as_it_was():
-    device: Device = empty(CONFIG)
-    for offset, item in enumerate(series(3)):
-        device, _ = step(CONFIG, device, item, offset, 0)
-    before = to_bytes(device)
-    with pytest.raises(LateReadingError):
-        step(CONFIG, device, reading(0, 20.0), 99, 0)
-    assert to_bytes(device) == before
+def test_without_a_model_persistence_says_so():
+    table = run(10_000, Pin(0, 0, 0, 3_600_000).choose)
+    assert set(table["model_version"]) == {0}
+    assert set(table["stale"]) == {-1}
+    np.testing.assert_array_equal(table["forecast"], table["persistence"])
+
+
+def test_what_cannot_be_placed_in_time_leaves_the_state_as_it_was():
+    taken = readings(5)
+    device, _, _ = step(CONFIG, Device(), DEVICE, taken, Pin(1, 1, 0, 0).choose, numbers)
+    late = part(taken, 0, 2)
+    after, table, refused = step(CONFIG, device, DEVICE, late, Pin(1, 1, 0, 0).choose, numbers)
+    assert set(refused) == {0, 1}
+    assert len(table) == 0
+    assert to_bytes(after) == to_bytes(device)
+
+
+def test_the_latest_form_of_each_forecast_is_kept_once():
+    table = run(10_000)
+    kept = latest(table)
+    keys = [(r["made_at"], r["horizon_ms"]) for r in kept]
+    assert len(keys) == len(set(keys)) == len({(r["made_at"], r["horizon_ms"]) for r in table})
+    scored = {(r["made_at"], r["horizon_ms"]) for r in table if r["scored"]}
+    assert all(bool(r["scored"]) == ((r["made_at"], r["horizon_ms"]) in scored) for r in kept)

@@ -19,7 +19,7 @@ import org.apache.flink.util.Collector;
  * What Python says of a batch as records to be written: topic, key, value, headers, timestamp.
  *
  * <p>Records that Python has made come first; then forecasts in columns, of which this makes Avro events, as
- * {@code flink_training/forecasts.py} would. {@code flink_training/packing.py} states the layout.
+ * {@code schemas/forecasts.py} would. {@code flink_training/packing.py} states the layout.
  */
 public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
     private static final long serialVersionUID = 1L;
@@ -95,6 +95,7 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
         Double score = number(in);
         String faults = faults(in);
         boolean scored = in.getInt() != 0;
+        int stale = in.getInt();
         // What is not put is null.
         if (scored) {
             made.put("actual", actual);
@@ -106,6 +107,9 @@ public final class Unpacked extends RichFlatMapFunction<byte[], Row> {
         }
         if (!faults.isEmpty()) {
             made.put("fault", faults);
+        }
+        if (stale >= 0) {
+            made.put("stale", stale > 0);
         }
         Map<String, byte[]> headers = new HashMap<>();
         headers.put("source", LOCAL);

@@ -1,0 +1,112 @@
+"""The ways to evaluate a topic's readings, each timed on a session that has warmed up: a script for Spark's Python.
+
+``python -m benchmarks.evaluation.in_spark BOOTSTRAP REGISTRY JARS FOLDER``; the last line it prints is JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from benchmarks.evaluation.row_udf import forecast_a_row
+from forecaster.config import Config
+from schemas.codec import Codec
+from schemas.events import SENSORS
+from spark_analytics import avro, batch, frames, session
+from spark_analytics.choice import Pin
+from spark_analytics.columns import forecasts
+from spark_analytics.device import Device, latest, step
+from spark_analytics.models import Models, Shelf
+from spark_analytics.readings import COLUMNS, TOPIC, readings
+from spark_analytics.sending import send
+
+ROWS = 20_000
+"""Readings given to the way that takes so long for each."""
+SHOWN = ["device_id", "made_at", "horizon_ms", *(f"forecast_{sensor}" for sensor in SENSORS)]
+
+
+def main(bootstrap: str, registry: str, jars: Path, folder: Path) -> None:
+    """Time them all; print a JSON object."""
+    models = Models(Config(), bootstrap, Codec(registry))
+    models.follow()
+    known = Shelf(Config(), bootstrap, models.codec).numbers(1, models.addresses[1]).copy()
+    spark = session.start("fedlog-bench", jars, folder / "spark", ui_port=None, lasting=True)
+    spark.sparkContext.setLogLevel("ERROR")
+    topic = frames.decoded(frames.whole(spark, bootstrap, TOPIC), TOPIC, registry)
+    file = str(folder / "readings.parquet")
+    topic.selectExpr(*COLUMNS).write.parquet(file)
+    stored = spark.read.parquet(file)
+    count = stored.count()
+
+    def spread(records: DataFrame) -> DataFrame:
+        return batch.evaluated(records, registry, 1, known, batch.Range())
+
+    def whole() -> None:
+        sent = send(avro.records(spread(topic.selectExpr(*COLUMNS)), registry), bootstrap).collect()
+        assert sum(row.sent for row in sent)
+
+    few = stored.orderBy("partition", "offset").limit(ROWS).select("device_id", "event_time", *SENSORS).coalesce(1)
+    few.write.parquet(str(folder / "few.parquet"))
+    rowwise = spark.read.parquet(str(folder / "few.parquet")).select(forecast_a_row(known)(*few.columns))
+
+    def noop(frame: DataFrame) -> Callable[[], None]:
+        return lambda: frame.write.format("noop").mode("overwrite").save()
+
+    plain(file, registry, known, 1)
+    found = {
+        "readings": count,
+        "rows": ROWS,
+        "batch": count / best(whole),
+        "spark": count / best(noop(spread(stored))),
+        "plain_jax": count / best(lambda: plain(file, registry, known)),
+        "row_udf": ROWS / best(noop(rowwise)),
+        "difference": difference(spread(stored).select(*SHOWN).toPandas(), plain(file, registry, known)),
+    }
+    spark.stop()
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def best(way: Callable[[], Any], times: int = 3) -> float:
+    """Seconds of the fastest of some runs, the first of which may have compiled."""
+    seconds = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        way()
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds)
+
+
+def plain(file: str, registry: str, known: NDArray[np.float32], devices: int | None = None) -> pd.DataFrame:
+    """The same without Spark: the file read whole, device after device."""
+    rows = pyarrow.parquet.read_table(file).to_pandas()
+    return pd.concat(list(_each(rows, Codec(registry), known, devices)))[SHOWN]
+
+
+def _each(rows: pd.DataFrame, codec: Codec, known: NDArray[np.float32], devices: int | None) -> Iterator[pd.DataFrame]:
+    for _, own in list(rows.groupby("key"))[:devices]:
+        taken, _ = readings(codec, own)
+        assert taken is not None
+        named = taken.device_id, taken.partition, taken.dataset
+        choose = Pin(1, 1, 0, 0).choose
+        _, table, _ = step(Config(), Device(), taken.device_id, taken.columns, choose, lambda _: known, batch.BINS)
+        yield forecasts(latest(table), batch.SOURCE, *named, named=True)
+
+
+def difference(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """The largest, of forecasts of the same moments, in the sensors' units."""
+    both = one.merge(other, on=SHOWN[:3], how="outer", suffixes=("", "_other"), validate="one_to_one")
+    values = [both[name] - both[f"{name}_other"] for name in SHOWN[3:]]
+    assert len(both) == len(one) == len(other)
+    return float(np.nanmax(np.abs(values)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))

@@ -1,0 +1,105 @@
+"""Devices whose temperature leaves that of the devices round them. Pure."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.events import FleetInsight
+from spark_analytics.fleet.closing import passed
+from spark_analytics.fleet.insights import Known, insight, of_kind
+from spark_analytics.fleet.profiles import HOURS
+
+NEAREST = 4
+NEEDED = 2
+"""Neighbours without which an hour is not judged: with one, either may be the odd one."""
+BEYOND = 3.0
+"""Robust deviations from which on an hour counts."""
+NORMAL = 1.4826
+"""From a median absolute deviation to the deviation of a normal distribution."""
+
+Positions = Mapping[str, tuple[float, float]]
+"""By device, in whatever unit of length."""
+Hourly = dict[str, NDArray[np.float64]]
+"""By device, float64 [24], °C or NaN."""
+
+
+class PositionsError(ValueError):
+    """A file of positions is not one."""
+
+
+def positions(text: str) -> Positions:
+    """What a file says, of lines ``id x y`` as Intel Lab's ``mote_locs.txt``; ``7`` is ``mote-07``.
+
+    Raises:
+        PositionsError: a line is not such a one, or names a device again.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (words := line.split()):
+            continue
+        try:
+            name, x, y = words[0], *map(float, words[1:])
+        except ValueError as error:
+            raise PositionsError(f"line {number} is not `id x y`: {line.strip()!r}") from error
+        device_id = f"mote-{int(name):02d}" if name.isdecimal() else name
+        if device_id in found or not (math.isfinite(x) and math.isfinite(y)):
+            raise PositionsError(f"line {number}: {device_id} has a position already, or none: {line.strip()!r}")
+        found[device_id] = x, y
+    return found
+
+
+def nearest(places: Positions, device_id: str, among: Hourly) -> list[str]:
+    """The up to ``NEAREST`` others with a position that have reported, the nearest first."""
+    x, y = places[device_id]
+    others = (name for name in among if name != device_id and name in places)
+    return sorted(others, key=lambda name: (math.dist((x, y), places[name]), name))[:NEAREST]
+
+
+def disagreements(places: Positions, hourly: Hourly) -> tuple[Hourly, dict[str, list[str]]]:
+    """By device: its hourly means less the median of its neighbours', °C, NaN where fewer than two have one.
+
+    Returns:
+        The disagreements, and each device's neighbours.
+    """
+    found: Hourly = {}
+    round_it = {name: nearest(places, name, hourly) for name in sorted(hourly) if name in places}
+    for name, neighbours in round_it.items():
+        theirs = np.array([hourly[other] for other in neighbours]).reshape(-1, 24)
+        judged = np.isfinite(theirs).sum(axis=0) >= NEEDED
+        middle = np.full(24, np.nan)
+        if judged.any():
+            middle[judged] = np.nanmedian(theirs[:, judged], axis=0)
+        found[name] = hourly[name] - middle
+    return found, round_it
+
+
+def neighbours(known: Known, places: Positions, now: int) -> Iterator[FleetInsight]:
+    """For each day that the fleet has gone past and each device with neighbours.
+
+    ``mean`` (its sign says warmer or colder) and ``largest`` absolute disagreement, °C; ``hours`` judged, and those
+    ``hours_beyond`` three robust deviations from the median of all the fleet's disagreements of the day
+    (``fleet_median``, ``fleet_deviation``, °C); in ``labels`` who the ``neighbours`` are.
+    """
+    days: dict[tuple[int, int], dict[str, FleetInsight]] = {}
+    for event in of_kind(known, "seasonality"):
+        if event.sensor == "temperature" and passed(now, event.end):
+            days.setdefault((event.start, event.end), {})[event.device_id] = event
+    for span, events in sorted(days.items()):
+        hourly = {name: np.array([e.numbers.get(h, np.nan) for h in HOURS]) for name, e in events.items()}
+        found, round_it = disagreements(places, hourly)
+        every = np.concatenate([np.zeros(0), *found.values()])
+        every = every[np.isfinite(every)]
+        if not len(every):
+            continue
+        middle = float(np.median(every))
+        spread = NORMAL * float(np.median(np.abs(every - middle)))
+        for name, differences in found.items():
+            own = differences[np.isfinite(differences)]
+            if len(own):
+                numbers = {"mean": own.mean(), "largest": np.abs(own).max(), "hours": len(own)}
+                numbers |= {"hours_beyond": int((np.abs(own - middle) > BEYOND * spread).sum())}
+                numbers |= {"fleet_median": middle, "fleet_deviation": spread}
+                labels = {"neighbours": ",".join(round_it[name])}
+                yield insight("neighbours", name, span, numbers, events[name].dataset, "temperature", labels=labels)

@@ -1,0 +1,97 @@
+"""Alarms, and stream beside batch. Pure."""
+
+import pandas as pd
+
+from spark_analytics.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    TIME,
+    VERMILION,
+    Figure,
+    choosable,
+    drawn,
+    moments,
+)
+from spark_analytics.scores.wording import UNIT
+
+KINDS = {
+    "spike": ("triangle-up", VERMILION),
+    "drift": ("square", BLUE),
+    "stuck": ("x", BLACK),
+    "noise": ("circle", ORANGE),
+    "several": ("star", GREEN),
+    "not said": ("circle-open", GREY),
+}
+LEAST = -10
+"""Decade below which differences are not told apart (``agreement.histogram``)."""
+
+
+def kind(fault: str) -> str:
+    """What an alarm is for, whatever the sensor: ``temperature drift`` is a drift."""
+    if "," in fault:
+        return "several"
+    word = fault.rpartition(" ")[2]
+    return word if word in KINDS else "not said"
+
+
+def alarms(found: pd.DataFrame) -> Figure:
+    """Alarmed bins, device by time, coloured by what the alarm is for.
+
+    Args:
+        found: ``Tables.alarms``.
+    """
+    devices = sorted(found["device_id"].unique())
+    choices = []
+    for run in drawn(found["run"].unique()):
+        own = found[found["run"] == run]
+        kinds = own["fault"].map(kind)
+        traces = []
+        for name, (symbol, colour) in KINDS.items():
+            rows = own[kinds == name]
+            if len(rows):
+                words = [f"{r.fault or 'no fault named'}, score {r.score:.3g}" for r in rows.itertuples()]
+                traces.append(
+                    {
+                        **{"type": "scatter", "mode": "markers", "name": name, "text": words, "hoverinfo": "x+y+text"},
+                        **{"x": moments(rows["target_at"]), "y": rows["device_id"].tolist()},
+                        **{"marker": {"symbol": symbol, "color": colour, "size": 8}},
+                    }
+                )
+        choices.append((run, traces, "device"))
+    axis = {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": devices[::-1],
+        "automargin": True,
+        "dtick": 1,
+    }
+    return choosable(choices, "Alarmed bins", TIME, yaxis=axis, height=160 + max(300, 16 * len(devices)))
+
+
+def differences(found: pd.DataFrame) -> Figure:
+    """How far stream and batch are apart, version by version of batch.
+
+    Args:
+        found: ``Tables.differences``.
+    """
+    choices = []
+    for (version, sensor), own in found.groupby(["version", "sensor"], sort=False):
+        decades = list(range(int(own["decade"].min()), int(own["decade"].max()) + 1))
+        traces = []
+        for same, name, colour in ((True, "same version", BLUE), (False, "another version", ORANGE)):
+            rows = own[own["same"] == same].set_index("decade")["pairs"]
+            if len(rows):
+                counts = [int(rows.get(decade, 0)) for decade in decades]
+                bars = {"x": [decade_name(d) for d in decades], "y": counts, "marker": {"color": colour}}
+                traces.append({"type": "bar", "name": name, **bars})
+        choices.append((f"batch/v{version}: {sensor}, {UNIT[sensor]}", traces, "forecasts"))
+    title = "Stream against batch: |difference| of forecasts, in the sensor's unit"
+    return choosable(choices, title, "|difference|", yaxis={"type": "log", "rangemode": "normal"}) if choices else {}
+
+
+def decade_name(decade: int) -> str:
+    """What a power of ten stands for, e.g. ``1e-6 to 1e-5``."""
+    return "below 1e-9" if decade <= LEAST else f"1e{decade} to 1e{decade + 1}"
