@@ -43,7 +43,7 @@ def read(bootstrap: str, codec: Codec) -> Runs:
         low, end = consumer.get_watermark_offsets(TopicPartition(TOPIC, number), timeout=10)
         consumer.assign([TopicPartition(TOPIC, number, low)])
         while low < end:
-            messages = consumer.consume(1000, timeout=30)
+            messages = consumer.consume(min(1000, end - low), timeout=30)
             if not messages:
                 raise KafkaException(f"{TOPIC}/{number} does not answer at offset {low} of {end}")
             for message in messages:

@@ -1,7 +1,7 @@
-"""Records sent to Kafka by the tasks that have them; nothing here needs the learning core, which would load as well."""
+"""Records sent to Kafka by the tasks that have them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import pandas as pd
@@ -14,13 +14,26 @@ SENT = "topic STRING, sent BIGINT, newest BIGINT"
 """Of the records of a topic in some part of a frame: how many, and the latest timestamp, ms."""
 
 
+def sent(records: Iterable[Record], bootstrap: str) -> pd.DataFrame:
+    """Send records, have them acknowledged, and say so as ``SENT``."""
+    found: dict[str, tuple[int, int]] = {}
+
+    def counted() -> Iterator[Record]:
+        for record in records:
+            count, newest = found.get(record.topic, (0, 0))
+            found[record.topic] = count + 1, max(newest, record.timestamp)
+            yield record
+
+    write(counted(), bootstrap)
+    return pd.DataFrame([(topic, *told) for topic, told in found.items()], columns=["topic", "sent", "newest"])
+
+
 def send(rows: DataFrame, bootstrap: str) -> DataFrame:
-    """A frame that, when it is collected, sends ``avro.records``, has them acknowledged, and says so as ``SENT``."""
+    """A frame that sends ``avro.records`` when it is collected, and says so as ``SENT``."""
 
     def sending(parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for part in parts:
-            write(map(_record, *(part[name] for name in part)), bootstrap)
-            yield part.groupby("topic", as_index=False).agg(sent=("timestamp", "size"), newest=("timestamp", "max"))
+            yield sent(map(_record, *(part[name] for name in part)), bootstrap)
 
     return rows.mapInPandas(sending, SENT)
 

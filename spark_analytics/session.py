@@ -10,6 +10,8 @@ from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
 
+CORES = 2
+
 
 def start(name: str, jars: Path, folder: Path, ui_port: int | None, lasting: bool = False) -> SparkSession:
     """A session with Kafka's connector; ends the process when its JVM dies.
@@ -49,7 +51,7 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, lasting: boo
         "spark.sql.streaming.minBatchesToRetain": "10",
         "spark.sql.streaming.numRecentProgressUpdates": "5",
     }
-    builder = SparkSession.builder.master("local[2]").appName(name)
+    builder = SparkSession.builder.master(f"local[{CORES}]").appName(name)
     for option, value in options.items():
         builder = builder.config(option, value)
     session = builder.getOrCreate()

@@ -16,6 +16,7 @@ A crash before 6 repeats the batch: the same pin, the same ids, the same values.
 the topic anew, and which version it had chosen for each bin from ``predictions`` (``past``).
 """
 
+import gc
 import json
 import logging
 import signal
@@ -27,24 +28,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming import StreamingQuery
 from pyspark.sql.streaming.state import GroupState, GroupStateTimeout
 
-from forecaster.config import Config
+from forecaster import course, evaluator
+from forecaster.bins import Summary
+from forecaster.config import SENSORS, Config
+from forecaster.knowledge import initial
 from schemas.codec import Codec
-from spark_analytics import STATE_VERSION, avro, frames, past, session
+from spark_analytics import STATE_VERSION, frames, past, session
 from spark_analytics.choice import Pin, Runs, recorded
-from spark_analytics.columns import ROWS, forecasts, letters
 from spark_analytics.device import Device, from_bytes, step, to_bytes
 from spark_analytics.emitting import codec, emit
 from spark_analytics.gauges import Gauges
 from spark_analytics.models import Address, Models, Shelf
+from spark_analytics.packing import ROWS, events, packed
 from spark_analytics.pins import Pins
 from spark_analytics.readings import COLUMNS, TOPIC, readings, refusals
-from spark_analytics.sending import send
+from spark_analytics.sending import SENT, sent
+from spark_analytics.session import CORES
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +98,7 @@ def run(options: Options) -> None:
     chosen = past.kept(kept / "past.json", options.bootstrap, evaluator.models.codec)
     evaluator.models.follow()
     addresses = {run.version: evaluator.models.addresses.get(run.version) for own in chosen.values() for run in own}
+    _warm(spark)
     query = (
         folded(spark, options, folding(Config(), options.bootstrap, options.registry, chosen, addresses))
         .writeStream.foreachBatch(evaluator)
@@ -108,6 +115,25 @@ def run(options: Options) -> None:
         query.awaitTermination()
     _finish(query)
     query.stop()
+
+
+def _warm(spark: SparkSession) -> None:
+    """Have every Python worker compile before the first micro-batch, not in the middle of a later one.
+
+    A task of the query has two operators in Python, each in a worker of its own, and any worker may come to be either.
+    """
+
+    def compiled(parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        config = Config()
+        nothing = np.zeros((1, len(Summary._fields), len(SENSORS)), np.float32)
+        start, model = evaluator.begin(config), course.numbers(initial(config))
+        evaluator.run(config, start, np.zeros(1, np.int64), nothing, model, 0, np.zeros(1, np.int32))
+        gc.freeze()
+        yield from parts
+
+    spark.range(0, CORES, numPartitions=CORES).mapInPandas(compiled, "id BIGINT").mapInPandas(
+        compiled, "id BIGINT"
+    ).collect()
 
 
 def _finish(query: StreamingQuery) -> None:
@@ -139,7 +165,7 @@ def folded(spark: SparkSession, options: Options, function: Any) -> DataFrame:
 
 
 def folding(config: Config, bootstrap: str, registry: str, chosen: Runs, addresses: dict[int, Address | None]) -> Any:
-    """The stateful operator's function: readings of a device in, events of it out, as rows of ``columns.ROWS``."""
+    """The stateful operator's function: readings of a device in, events of it out, as rows of ``packing.ROWS``."""
 
     def function(key: Any, frames: Iterator[pd.DataFrame], state: GroupState) -> Iterator[pd.DataFrame]:
         context = TaskContext.get()
@@ -150,6 +176,7 @@ def folding(config: Config, bootstrap: str, registry: str, chosen: Runs, address
         shelf, coder = _shelf(config, bootstrap, registry), codec(registry)
         device = from_bytes(bytes(state.get[0])) if state.exists else Device()
         taken, undone = readings(coder, pd.concat(list(frames)))
+        made: Any = "", "", 0, ()
         if taken is not None:
             device, table, refused = step(
                 *(config, device, taken.device_id, taken.columns, recorded(chosen, pin)),
@@ -157,8 +184,8 @@ def folding(config: Config, bootstrap: str, registry: str, chosen: Runs, address
             )
             state.update((to_bytes(device),))
             undone += refusals(taken, refused)
-            yield forecasts(table, SOURCE, taken.device_id, taken.partition, taken.dataset)
-        yield letters(coder, undone)
+            made = taken.device_id, taken.dataset, taken.partition, table
+        yield packed(coder, *made, undone)
 
     return function
 
@@ -179,20 +206,23 @@ class Evaluator:
 
     def __call__(self, frame: DataFrame, batch: int) -> None:
         """Steps 1 to 5."""
-        models, bootstrap = self.models, self.options.bootstrap
+        models, bootstrap, registry = self.models, self.options.bootstrap, self.options.registry
         models.follow()
         wanted = Pin(models.known.champion, models.newest, models.known.window_end, self.options.stale_after_ms)
         before, pin = self.pins.last.version, self.pins.pin(batch, wanted)
         if pin.version != before:
             logger.info("from batch %d on version %d forecasts", batch, pin.version)
-        emit(models.letters, bootstrap, self.options.registry)
+        emit(models.letters, bootstrap, registry)
         told = {"pin": pin, "address": models.addresses.get(pin.version)}
         frame.sparkSession.sparkContext.setLocalProperty(PROPERTY, json.dumps(told))
 
-        sent, newest = Counter[str](dead_letters=len(models.letters)), 0
+        def send(parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            for part in parts:
+                yield sent(map(codec(registry).encode, events(codec(registry), part, SOURCE)), bootstrap)
+
+        counts, newest = Counter[str](dead_letters=len(models.letters)), 0
         models.letters.clear()
-        records = avro.records(frame, self.options.registry)
-        for row in send(records, bootstrap).collect():
-            sent[row.topic] += row.sent
+        for row in frame.mapInPandas(send, SENT).collect():
+            counts[row.topic] += row.sent
             newest = max(newest, row.newest if row.topic == "predictions" else 0)
-        self.gauges.batch(pin, batch, sent, newest)
+        self.gauges.batch(pin, batch, counts, newest)

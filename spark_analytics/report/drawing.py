@@ -13,13 +13,11 @@ Figure = dict[str, Any]
 """``data``: traces; ``layout``."""
 
 # Okabe and Ito (2008), Color Universal Design: told apart by the colour-blind too.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    *("#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"),
-)
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
 GREY = "#7F7F7F"
 OF_SOURCE = {"local": BLUE, "stream": ORANGE}
 OF_BATCH = (GREEN, PURPLE, VERMILION, SKY)
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 RUNS = 2 + len(OF_BATCH)
 """That are drawn: local, stream, and as many versions of batch, the newest."""
 TIME = "event time, UTC"

@@ -13,7 +13,8 @@ from spark_analytics import frames, session
 from spark_analytics.pins import replace
 from spark_analytics.report.command import Ends, OptionError, again, ends_of, listed
 from spark_analytics.report.offsets import stretches
-from spark_analytics.report.page import Content, page, parts
+from spark_analytics.report.page import page
+from spark_analytics.report.parts import Content, parts
 from spark_analytics.report.points import insights, points, promotions
 from spark_analytics.report.series_plot import thinning
 from spark_analytics.scores.ordering import place

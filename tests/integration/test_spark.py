@@ -26,7 +26,7 @@ def bench(log: Log, tmp_path: Path) -> Bench:
 def close(event: Prediction, core: Forecasts) -> bool:
     values = core(event.model_version, event.device_id, event.made_at, event.horizon_ms)
     said = np.array([np.nan if v is None else v for v in event.forecast])
-    return bool(np.allclose(said, values, atol=1e-5, equal_nan=True))
+    return bool(np.allclose(said, values, atol=1e-5, rtol=1e-6, equal_nan=True))
 
 
 def test_the_evaluator_swaps_models_and_survives_a_kill(bench: Bench):

@@ -11,7 +11,8 @@ import pytest
 from spark_analytics.report.decisions import decisions
 from spark_analytics.report.fleet_plots import findings
 from spark_analytics.report.offsets import Stretch
-from spark_analytics.report.page import Content, page, parts
+from spark_analytics.report.page import page
+from spark_analytics.report.parts import Content, parts
 from tests.unit.spark_analytics.scores.scored import START, labels, nothing, tables
 
 BIN_MS = 300_000
