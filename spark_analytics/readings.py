@@ -57,7 +57,9 @@ def readings(codec: Codec, records: pd.DataFrame) -> tuple[Readings | None, list
     Returns:
         None where no record is a reading; letters for those that are none.
     """
-    records = records.sort_values(["partition", "offset"], ignore_index=True)
+    order = np.lexsort((records["offset"].to_numpy(), records["partition"].to_numpy()))
+    if (np.diff(order) != 1).any():
+        records = records.iloc[order].reset_index(drop=True)
     sound, letters = records["sound"].to_numpy(np.bool_, copy=True), []
     for i in np.flatnonzero(~sound).tolist():
         value, key, origin = _value(records, i), bytes(records.at[i, "key"]), _origin(records, i)
@@ -71,14 +73,15 @@ def readings(codec: Codec, records: pd.DataFrame) -> tuple[Readings | None, list
             records.at[i, name] = getattr(reading, name)
     if not sound.any():
         return None, letters
-    records = records[sound].reset_index(drop=True)
-    last = records.iloc[-1]
+    if not sound.all():
+        records = records[sound].reset_index(drop=True)
     columns = Columns(
         records["event_time"].to_numpy(np.int64),
-        records[list(SENSORS)].to_numpy(np.float64, na_value=np.nan),
+        np.stack([records[sensor].to_numpy(np.float64, na_value=np.nan) for sensor in SENSORS], axis=1),
         records["offset"].to_numpy(np.int64),
     )
-    return Readings(last.device_id, last.dataset, int(last.partition), columns, records), letters
+    device_id, dataset, partition = (records[name].to_numpy()[-1] for name in ("device_id", "dataset", "partition"))
+    return Readings(device_id, dataset, int(partition), columns, records), letters
 
 
 def refusals(readings: Readings, refused: Refused) -> list[DeadLetter]:

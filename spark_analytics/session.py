@@ -48,6 +48,8 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, lasting: boo
         "spark.sql.streaming.stateStore.providerClass": (
             "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
         ),
+        # What has changed, and now and then all of it: a batch is over sooner.
+        "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
         "spark.sql.streaming.minBatchesToRetain": "10",
         "spark.sql.streaming.numRecentProgressUpdates": "5",
     }

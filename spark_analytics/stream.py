@@ -175,8 +175,8 @@ def folding(config: Config, bootstrap: str, registry: str, chosen: Runs, address
         known = {**addresses, pin.version: address and Address(*address)}
         shelf, coder = _shelf(config, bootstrap, registry), codec(registry)
         device = from_bytes(bytes(state.get[0])) if state.exists else Device()
-        taken, undone = readings(coder, pd.concat(list(frames)))
-        made: Any = "", "", 0, ()
+        taken, undone = readings(coder, _whole(list(frames)))
+        made: tuple[str, str, int, Any] = "", "", 0, ()
         if taken is not None:
             device, table, refused = step(
                 *(config, device, taken.device_id, taken.columns, recorded(chosen, pin)),
@@ -188,6 +188,10 @@ def folding(config: Config, bootstrap: str, registry: str, chosen: Runs, address
         yield packed(coder, *made, undone)
 
     return function
+
+
+def _whole(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 @cache

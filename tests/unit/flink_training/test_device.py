@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from flink_training.device import Device, FleetModel, Readings, step
-from schemas.forecasts import predictions
 from forecaster import adoption, course, features, knowledge, online, weights
 from forecaster.binning import Columns
 from forecaster.bins import ClockJumpError, LateReadingError, Summary
@@ -17,6 +16,7 @@ from forecaster.config import SENSORS, Config
 from forecaster.knowledge import architecture, initial
 from forecaster.trials import NONE, Panel
 from schemas.events import Reading
+from schemas.forecasts import predictions
 from tests.unit.forecaster.series import START, TINY, air, random_walk
 
 BIN = TINY.bin_ms

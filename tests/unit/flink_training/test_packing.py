@@ -4,8 +4,8 @@ import struct
 
 import numpy as np
 
-from forecaster.forecast_table import COLUMNS
 from flink_training.packing import RECORD, Batch, Table, packed
+from forecaster.forecast_table import COLUMNS
 from schemas.events import Reading
 from schemas.wire import Origin, Record
 
