@@ -65,19 +65,3 @@ def faults(kinds: Sequence[int]) -> str | None:
     """What a prediction says of alarms of these kinds (places in ``FAULTS``) of the first sensors; None of none."""
     named = [f"{sensor} {FAULTS[kind]}" for sensor, kind in zip(SENSORS, kinds, strict=False) if kind]
     return ", ".join(named) or None
-
-
-def score(made: Prediction, actual: Measurements, offset: int) -> Prediction:
-    """The same forecast, now that its target has come; whether that was an anomaly is not said.
-
-    Args:
-        made: as it was emitted.
-        actual: the bin it was a forecast of.
-        offset: of the last reading in the target bin.
-    """
-    pairs = zip(made.forecast, actual, strict=True)
-    return made._replace(
-        actual=actual,
-        error=Measurements(*(None if f is None or a is None else f - a for f, a in pairs)),
-        reading_offset=offset,
-    )

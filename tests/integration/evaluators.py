@@ -123,6 +123,7 @@ class Bench:
         self.settings = Settings()
         self.python = self.settings.python("spark")
         self.metrics_port = 0
+        self.counting: Consumer | None = None
         if not Path(self.python).exists():
             pytest.skip("Spark's environment is not installed: make install")
 
@@ -154,6 +155,13 @@ class Bench:
             found += [self.codec.decode(topic, message.value(), message.key()) for message in messages]
         consumer.close()
         return found
+
+    def count(self, topic: str) -> int:
+        """Records on a topic by now."""
+        if self.counting is None:
+            self.counting = Consumer(OPTIONS | {"bootstrap.servers": self.log.bootstrap})
+        parts = [TopicPartition(topic, p) for p in range(TOPICS[topic].partitions)]
+        return sum(self.counting.get_watermark_offsets(part, timeout=10)[1] for part in parts)
 
     def arguments(self, command: str, *more: str) -> list[str]:
         """To run one of the evaluators."""

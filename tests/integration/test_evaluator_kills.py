@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.integration.conftest import Log
-from tests.integration.evaluators import CONFIG, Bench, Feed, Forecasts, forms, kill, model, readings
+from tests.integration.evaluators import CONFIG, Bench, Forecasts, forms, kill, model, readings
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
 
@@ -21,23 +21,25 @@ SEED = 6
 def test_after_ten_kills_and_a_lost_checkpoint_nothing_is_missing_or_doubled(log: Log, tmp_path: Path):
     (tmp_path / "spark").mkdir()
     bench, chance = Bench(log, tmp_path / "spark"), random.Random(SEED)
-    given = readings(DEVICES, (0, 60), every_minutes=1)
-    feed = Feed(bench, given, 600)
-    feed.start()
-    for turn in range(KILLS + 1):
+    slices = [readings(DEVICES, (5 * turn, 5 * turn + 5), every_minutes=1) for turn in range(KILLS + 2)]
+    for turn, own in enumerate(slices[:-1]):
+        bench.send(*own)
         if turn % 2:
             bench.send(model(1 + turn // 2))
         if turn == KILLS:
             shutil.rmtree(bench.folder)
             bench.folder.mkdir()
-        begun = len(bench.events("predictions"))
-        # Small batches, so that there are some in each life and that a kill falls into one.
-        with bench.streaming("--readings-a-batch", "4000") as process:
-            bench.wait(lambda made, begun=begun: len(made) > begun + 500)
+        begun = bench.count("predictions")
+        # Small batches, of which there are some in each life: the kill falls into one.
+        with bench.streaming("--readings-a-batch", "1500") as process:
+            deadline = time.monotonic() + 120
+            while bench.count("predictions") < begun + 100:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
             time.sleep(chance.random() * 2)
             kill(process)
-    feed.join()
-    core = Forecasts(given)
+    bench.send(*slices[-1])
+    core = Forecasts([reading for own in slices for reading in own])
     newest = max(at for _, at in core.seen)
     with bench.streaming():
         made = bench.wait(
