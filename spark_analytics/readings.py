@@ -59,7 +59,8 @@ def readings(codec: Codec, records: pd.DataFrame) -> tuple[Readings | None, list
     """
     order = np.lexsort((records["offset"].to_numpy(), records["partition"].to_numpy()))
     if (np.diff(order) != 1).any():
-        records = records.iloc[order].reset_index(drop=True)
+        records = records.iloc[order]
+    records = records.reset_index(drop=True)
     sound, letters = records["sound"].to_numpy(np.bool_, copy=True), []
     for i in np.flatnonzero(~sound).tolist():
         value, key, origin = _value(records, i), bytes(records.at[i, "key"]), _origin(records, i)
