@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from confluent_kafka import Producer, TopicPartition
+from numpy.typing import NDArray
 
 from aggregator_stream.fold.restore import beginning
 from aggregator_stream.fold.state import Located, Mark, Rules
 from aggregator_stream.fold.windows import step as fold
 from aggregator_stream.lineage.command import run
 from flink_training.device import Device, FleetModel, Readings, step
-from forecaster import weights
+from forecaster import course, weights
 from forecaster.binning import Columns
 from forecaster.knowledge import initial
 from forecaster.strategies import fedavg
@@ -25,10 +26,9 @@ from schemas.events import GlobalModel, LocalUpdate, Prediction, Reading
 from schemas.forecasts import prediction_id, predictions
 from schemas.topics import PARTITIONS
 from schemas.wire import WATERMARK
-from spark_analytics.device import empty
-from spark_analytics.device import step as observe
-from spark_analytics.evaluation import Evaluated
-from spark_analytics.evaluation import predictions as evaluate
+from spark_analytics.choice import Choice
+from spark_analytics.device import Device as Evaluating
+from spark_analytics.device import step as evaluate
 from tests.integration.conftest import emptied
 from tests.integration.fleet import CONFIG, START, WINDOW, Fleet
 
@@ -102,15 +102,15 @@ def looped(readings: dict[str, list[Placed]]) -> tuple[list[Located | Mark], lis
 
 
 def evaluated(device_id: str, placed: list[Placed], models: list[GlobalModel]) -> Iterator[Prediction]:
-    """What Spark says of a device, every version taken up as soon as its window has ended."""
-    device, bins = empty(CONFIG), []
-    for partition, offset, reading in placed:
-        batch = (reading.event_time - START) // WINDOW
-        device, closed = observe(CONFIG, device, reading, offset, batch)
-        if closed:
-            bins.append(Evaluated(device_id, "test", partition, closed))
-    known = {m.version: weights.from_bytes(CONFIG, m.weights) for m in models} | {0: initial(CONFIG)}
-    yield from evaluate(CONFIG, "stream", bins, {n: min(max(n - 1, 0), len(models)) for n in range(2 * HOURS)}, known)
+    """What Spark says of a device, every version taken up half an hour after its window has ended."""
+    known = {m.version: course.numbers(weights.from_bytes(CONFIG, m.weights)) for m in models}
+    known[0] = course.numbers(initial(CONFIG))
+
+    def choose(_: str, ends: NDArray[np.int64]) -> Choice:
+        return Choice(np.clip((ends - START) // WINDOW - 1, 0, len(models)), np.zeros(len(ends), np.int32))
+
+    _, table, _ = evaluate(CONFIG, Evaluating(), device_id, columns(placed), choose, known.__getitem__)
+    yield from predictions(table, "stream", device_id, placed[0][0], "test")
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_the_evaluator_swaps_models_and_survives_a_kill(bench: Bench):
     assert {letter.stage for letter in letters.values()} == {"spark_analytics"}
 
 
-def test_a_model_that_has_grown_old_is_flagged_and_a_metric_shows_it(bench: Bench):
+def test_a_model_that_has_grown_old_is_flagged_and_batch_says_what_the_stream_said(bench: Bench):
     bench.send(model(1), *readings(DEVICES, (0, 3)))
     with bench.streaming("--stale-after-minutes", "60"):
         last_bin = START + (3 * 60 - 5) * 60_000
@@ -82,6 +82,15 @@ def test_a_model_that_has_grown_old_is_flagged_and_a_metric_shows_it(bench: Benc
     assert float(shown["fedlog_evaluator_model_version"]) == 1
     assert float(shown["fedlog_evaluator_model_age_seconds"]) == (last_bin - START) / 1000 - 1800
     assert float(shown["fedlog_evaluator_model_stale"]) == 1
+
+    done = bench.batch()
+    assert done.returncode == 0, done.stderr[-3000:]
+    both = forms(bench.events("predictions"))
+    for (prediction_id, _), event in list(both.items()):
+        if event.source == "stream":
+            other = both[f"{prediction_id.replace('stream', 'batch')}/v1", event.target_at <= last_bin]
+            np.testing.assert_allclose(event.forecast, other.forecast, atol=1e-5, rtol=0)
+    assert "With version 1 stream and batch agree" in done.stdout
 
 
 def test_batch_scores_the_whole_topic_or_a_range_with_one_version(bench: Bench):
