@@ -54,6 +54,8 @@ class Models:
         self.addresses: dict[int, Address] = {}
         self.newest, self.known = 0, Known(0, 0)
         self.letters: list[DeadLetter] = []
+        # What models are checked against: made now, for it takes two seconds that the first of them would wait.
+        initial(config)
         self.consumer = _consumer(bootstrap)
         # On a connection of its own: the consumer's is busy waiting for the next record.
         self.asking = _consumer(bootstrap)
