@@ -13,26 +13,32 @@ from forecaster.config import Config
 from forecaster.knowledge import initial
 from forecaster.vectors import Vectors
 
-DEVICES: dict[str, Any] = {}
-"""State of each device, in the worker."""
+DEVICES: dict[tuple[int, str], Any] = {}
+"""State of each run's devices, in the worker."""
 
 
-def forecast_a_row(numbers: NDArray[np.float32]) -> Any:
+def forecast_a_row(numbers: NDArray[np.float32], run: int) -> Any:
     """A UDF of device, event time (ms) and measurements: the temperature at the shortest horizon, °C.
 
-    Every reading is a bin of its own, so each is forecast from; the state is in the worker's memory.
+    Null but at a reading that closes a bin. The state is in the worker's memory, for each run of its
+    own, of rows in the order of the log.
     """
     given = numbers.tobytes()
 
     def forecast(device_id: str, event_time: int, *values: float | None) -> float | None:
         config = Config()
-        watcher, number = DEVICES.get(device_id) or (jax.device_get(evaluator.init(config)), 3_000_000)
-        opened, _ = bins.add(None, values, event_time, 0, config.bin_ms)
-        summary = course.summary(np.array(bins.close(opened, event_time).summary, np.float32))
-        watcher, outputs = jax.device_get(_update()(watcher, np.int32(number), summary, _known(given)))
-        DEVICES[device_id] = watcher, number + 1
-        said = float(outputs.forecasts.combined[0, 0])
-        return None if np.isnan(said) else said
+        watcher, opened = DEVICES.get((run, device_id)) or (jax.device_get(evaluator.init(config)), None)
+        try:
+            opened, closed = bins.add(opened, values, event_time, 0, config.bin_ms)
+        except bins.LateReadingError:
+            return None
+        said = None
+        if closed is not None:
+            summary = course.summary(np.array(closed.summary, np.float32))
+            watcher, outputs = jax.device_get(_update()(watcher, np.int32(closed.number), summary, _known(given)))
+            said = float(outputs.forecasts.combined[0, 0])
+        DEVICES[run, device_id] = watcher, opened
+        return None if said is None or np.isnan(said) else said
 
     return functions.udf(forecast, "double", useArrow=False)
 
