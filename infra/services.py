@@ -224,6 +224,8 @@ def _log(settings: Settings) -> list[str]:
 def services(settings: Settings) -> dict[str, Service]:
     """All processes of the system by name, less those that the settings leave out or know to run elsewhere."""
     log = ("contracts",)
+    # Each minute in which nothing trains yet is hours of a fast replay, which devices then catch up with on their own.
+    paced = () if settings.speed == "max" else ("flink-training",)
     listed = [
         Service("kafka", _kafka, ready.kafka, (), lambda s: s.bootstrap),
         Service("registry", _registry, ready.registry, ("kafka",), lambda s: s.registry),
@@ -240,7 +242,7 @@ def services(settings: Settings) -> dict[str, Service]:
         Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}"),
         Service("sink", _sink, ready.running, (*log, "mongo")),
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
-        Service("producer", _producer, ready.running, log),
+        Service("producer", _producer, ready.running, (*log, *paced)),
     ]
     left_out = {*settings.without.split(","), *(["mongo"] if settings.mongo else [])}
     return {service.name: service for service in listed if service.name not in left_out}

@@ -121,6 +121,7 @@ def _warm(spark: SparkSession) -> None:
     """Have every Python worker compile before the first micro-batch, not in the middle of a later one.
 
     A task of the query has two operators in Python, each in a worker of its own, and any worker may come to be either.
+    The first alone: what it compiles lies in the cache for the others.
     """
 
     def compiled(parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -131,9 +132,9 @@ def _warm(spark: SparkSession) -> None:
         gc.freeze()
         yield from parts
 
-    spark.range(0, CORES, numPartitions=CORES).mapInPandas(compiled, "id BIGINT").mapInPandas(
-        compiled, "id BIGINT"
-    ).collect()
+    spark.range(0, 1, numPartitions=1).mapInPandas(compiled, "id BIGINT").collect()
+    everywhere = spark.range(0, CORES, numPartitions=CORES)
+    everywhere.mapInPandas(compiled, "id BIGINT").mapInPandas(compiled, "id BIGINT").collect()
 
 
 def _finish(query: StreamingQuery) -> None:

@@ -99,7 +99,8 @@ def test_an_operator_rolls_the_fleet_back_and_releases_it(live: System):
     [rolled] = [model for model in models.values() if any(d.by != "policy" for d in model.decisions)]
     assert (rolled.champion, rolled.parent_version, rolled.weights) == (2, 2, models[2].weights)
     before = models[rolled.version - 1].champion
-    assert [(d.version, d.state) for d in rolled.decisions] == [(2, "promoted"), (before, "rolled_back")]
+    left = [(before, "rolled_back")] if before > 2 else []  # the policy itself may have gone back so far
+    assert [(d.version, d.state) for d in rolled.decisions] == [(2, "promoted"), *left]
     comes(lambda version: version == 2)
     done = live.make("release")
     assert "everybody stands on version" in done.stdout, done.stderr

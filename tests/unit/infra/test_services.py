@@ -66,6 +66,11 @@ def test_services_can_be_left_out():
     assert services(Settings(without="superset,producer")).keys() == ALL.keys() - {"superset", "producer"}
 
 
+def test_a_replay_at_a_pace_begins_when_there_is_training():
+    assert "flink-training" in services(Settings(speed="120"))["producer"].needs
+    assert "flink-training" not in services(Settings(speed="max"))["producer"].needs
+
+
 def test_a_server_gets_a_java_that_suits_it_or_a_clear_error():
     settings = Settings()
     for minimum in (java.KAFKA, java.REGISTRY):
