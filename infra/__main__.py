@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -192,8 +192,8 @@ def _spark(command: str, **options: str | None) -> int:
 
 @main.command()
 def verify() -> None:
-    """Make every global model again from its recorded members, and compare every byte."""
-    sys.exit(_aggregator("verify"))
+    """Make every global model again from its recorded members, and every view from the topics, and compare both."""
+    sys.exit(_aggregator("verify") | _sink("verify"))
 
 
 @main.command()
@@ -229,13 +229,29 @@ def _aggregator(command: str, *arguments: str) -> int:
 
 
 @main.command()
-def replay() -> None:
-    """Drop the views and rebuild them from the topics."""
+@click.option("--view", type=click.Choice(["mongo", "models", "all"]), default="all", show_default=True)
+@click.option("--into", help="Build it in a database of this name, beside the sink's.")
+@click.option("--as-of", help="With --into: as it was at a version, topic/partition/offset, or time.")
+def replay(view: str, into: str | None, as_of: str | None) -> None:
+    """Drop the views and rebuild them from the topics, or build them elsewhere as they were."""
+    asked = ["--view", view, *(["--into", into] if into else []), *(["--as-of", as_of] if as_of else [])]
+    sys.exit(_sink("replay", *asked, paused=not into))
+
+
+@main.command()
+@click.option("--letter", help="Only this one (letter_id).")
+@click.option("--topic", help="Only those of records of this topic.")
+def redrive(letter: str | None, topic: str | None) -> None:
+    """Put records that became dead letters of the sink into its views after all."""
+    sys.exit(_sink("redrive", *(["--letter", letter] if letter else []), *(["--topic", topic] if topic else [])))
+
+
+def _sink(command: str, *arguments: str, paused: bool = True) -> int:
+    """A command of the sink's, while the sink itself is paused."""
     settings = Settings()
-    with _paused(settings, "sink"):
-        argv = [sys.executable, "-m", "mongo_sink", "replay", *sink_arguments(settings)]
-        code = subprocess.run(argv, check=False).returncode
-    sys.exit(code)
+    argv = [sys.executable, "-m", "mongo_sink", command, *sink_arguments(settings), *arguments]
+    with _paused(settings, "sink") if paused else nullcontext():
+        return subprocess.run(argv, check=False).returncode
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 import logging
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Signal
 from typing import Any
@@ -11,11 +13,17 @@ import click
 from pymongo.errors import PyMongoError
 
 from mongo_sink import config, views
-from mongo_sink.replay import SinkRunningError
+from mongo_sink.as_of import UnknownMomentError, resolve
+from mongo_sink.redrive import redrive as redrive_letters
+from mongo_sink.replay import SinkRunningError, build, spans_of
 from mongo_sink.replay import replay as replay_views
 from mongo_sink.run import run as run_connectors
 from mongo_sink.task import Properties, StoppedWaitingError
+from mongo_sink.verification import verify as verify_views
+from mongo_sink.worker import AheadOfLogError
 
+GIVE_UP = 2
+"""Exit status of what another start would not mend."""
 BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
 REGISTRY = click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 VIEW = click.option("--view", type=click.Choice(list(views.VIEWS)), default="all", show_default=True)
@@ -52,7 +60,11 @@ def main() -> None:
 @connector_options
 def run(bootstrap: str, registry: str, **options: Any) -> None:
     """Run all connectors until told to stop."""
-    run_connectors(_connectors(**options), bootstrap, registry, _stopping())
+    try:
+        run_connectors(_connectors(**options), bootstrap, registry, _stopping())
+    except AheadOfLogError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(GIVE_UP)
 
 
 @main.command()
@@ -60,16 +72,76 @@ def run(bootstrap: str, registry: str, **options: Any) -> None:
 @REGISTRY
 @connector_options
 @VIEW
+@click.option("--into", help="Build it in this database, beside the sink's; model files in a folder of that name.")
+@click.option("--as-of", help="With --into: as it was then. A version, topic/partition/offset, or a time (ISO 8601).")
 @click.option("--digest/--no-digest", default=True, help="Print the view's digests at the end: reads it all once.")
-def replay(bootstrap: str, registry: str, view: str, digest: bool, **options: Any) -> None:
-    """Delete a view and rebuild it from the log; the sink must not be running, and goes on from there."""
+def replay(
+    bootstrap: str, registry: str, view: str, into: str | None, as_of: str | None, digest: bool, **options: Any
+) -> None:
+    """Delete a view and rebuild it from the log; the sink must not be running, and goes on from there.
+
+    With --into the sink and its view are left alone.
+    """
     connectors = views.of_view(_connectors(**options), view)
-    try:
-        replay_views(connectors, bootstrap, registry, _stopping())
-    except (SinkRunningError, StoppedWaitingError) as error:
-        raise click.ClickException(str(error)) from error
+    if as_of and not into:
+        raise click.UsageError("--as-of needs --into: the sink's own view is always that of now")
+    with _told():
+        if into:
+            moment = resolve(as_of, bootstrap, registry) if as_of else None
+            connectors = views.into(connectors, into)
+            spans = [spans_of(properties, bootstrap) for properties in connectors]
+            build(connectors, spans, bootstrap, registry, _stopping(), apart=True, moment=moment)
+            click.echo(f"{into} is the state " + (f"as of {moment}" if moment else "of now"))
+        else:
+            replay_views(connectors, bootstrap, registry, _stopping())
     if digest:
         _show(connectors)
+
+
+@main.command()
+@BOOTSTRAP
+@REGISTRY
+@connector_options
+@VIEW
+def verify(bootstrap: str, registry: str, view: str, **options: Any) -> None:
+    """Hold a view against a fresh replay of what it says that it holds; the sink must not be running."""
+    with _told():
+        findings = verify_views(views.of_view(_connectors(**options), view), bootstrap, registry, _stopping())
+    for name, (count, sha256), difference in findings:
+        click.echo(f"{name} {count} {sha256} " + (f"differs from a replay at {difference}" if difference else "equal"))
+    if any(finding.difference for finding in findings):
+        sys.exit(1)
+
+
+@main.command()
+@BOOTSTRAP
+@REGISTRY
+@connector_options
+@click.option("--letter", help="Only this one (letter_id); otherwise all of the sink's.")
+@click.option("--topic", help="Only those of records of this topic.")
+def redrive(bootstrap: str, registry: str, letter: str | None, topic: str | None, **options: Any) -> None:
+    """Put records that became dead letters of the sink into its views after all; the sink must not be running."""
+    refused = total = 0
+    with _told():
+        for outcome in redrive_letters(
+            *(_connectors(**options), bootstrap, registry, _stopping()),
+            lambda each: letter in (None, each.letter_id) and topic in (None, each.origin_topic),
+        ):
+            total += 1
+            refused += outcome.error is not None
+            click.echo(f"{outcome.letter_id} {outcome.connector}: {outcome.error or 'written'}")
+    click.echo(f"{total - refused} written, {refused} refused again")
+    if refused:
+        sys.exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong, in a sentence."""
+    try:
+        yield
+    except (SinkRunningError, StoppedWaitingError, UnknownMomentError, config.ConfigError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

@@ -17,16 +17,37 @@ class Digest(NamedTuple):
     sha256: str
 
 
-def of_collection(collection: Any) -> Digest:
-    """The digest of a MongoDB collection that nobody writes to, over the documents' BSON as it was written."""
+Hashes = list[tuple[str, bytes]]
+"""Of each document or file its id, and a hash of its content; in order."""
+
+
+def of(hashes: Hashes) -> Digest:
+    """Theirs together."""
+    whole = sha256(b"".join(id_.encode() + b"\0" + content for id_, content in hashes))
+    return Digest(len(hashes), whole.hexdigest())
+
+
+def first_difference(one: Hashes, other: Hashes) -> str | None:
+    """The first id that is not in both with the same content."""
+    left, right = dict(one), dict(other)
+    return min((id_ for id_ in left.keys() | right.keys() if left.get(id_) != right.get(id_)), default=None)
+
+
+def hashes_of_collection(collection: Any) -> Hashes:
+    """Those of a MongoDB collection that nobody writes to, over the documents' BSON as it was written."""
     raw = collection.with_options(codec_options=collection.codec_options.with_options(document_class=RawBSONDocument))
-    return _of((str(document["_id"]), bytes(document.raw)) for document in _pages(raw))
+    return _hashes((str(document["_id"]), bytes(document.raw)) for document in _pages(raw))
 
 
-def of_folder(folder: Path) -> Digest:
-    """The digest of the model files below ``folder``."""
-    files = folder.rglob("*.safetensors")
-    return _of((path.relative_to(folder).as_posix(), path.read_bytes()) for path in files)
+def hashes_of_folder(folder: Path, names: Iterable[str]) -> Hashes:
+    """Those of the model files in some folders below one."""
+    files = [path for name in names for path in (folder / name).rglob("*.safetensors")]
+    return _hashes((path.relative_to(folder).as_posix(), path.read_bytes()) for path in files)
+
+
+def _hashes(rows: Iterable[tuple[str, bytes]]) -> Hashes:
+    # Only the hashes are sorted: neither the server nor this process holds the documents together.
+    return sorted((id_, sha256(content).digest()) for id_, content in rows)
 
 
 def _pages(collection: Any) -> Iterator[RawBSONDocument]:
@@ -39,10 +60,3 @@ def _pages(collection: Any) -> Iterator[RawBSONDocument]:
     page = min(max(PAGE_BYTES // len(first.raw), 100), 100_000) if first else 1
     for skip in range(0, collection.estimated_document_count(), page):
         yield from collection.find({}, skip=skip, limit=page)
-
-
-def _of(rows: Iterable[tuple[str, bytes]]) -> Digest:
-    # Only the hashes are sorted: neither the server nor this process holds the documents together.
-    hashes = sorted((id_, sha256(content).digest()) for id_, content in rows)
-    whole = sha256(b"".join(id_.encode() + b"\0" + content for id_, content in hashes))
-    return Digest(len(hashes), whole.hexdigest())

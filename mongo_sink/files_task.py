@@ -4,8 +4,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mongo_sink import positions
 from mongo_sink.config import ModelFilesConfig
 from mongo_sink.model_files import NotAModelError, content_of, path_of, read_metadata, sync, write_atomically
+from mongo_sink.positions import Place, Positions
 from mongo_sink.task import Properties, SinkRecord, SinkTaskContext
 from schemas.events import GlobalModel, LocalUpdate
 
@@ -19,6 +21,7 @@ class ModelFileSinkTask:
     def __init__(self, context: SinkTaskContext) -> None:
         self._context = context
         self._held: dict[Path, int] = {}  # what each file holds, where it was looked up already
+        self._positions: dict[Place, int] = {}
 
     def start(self, config: Properties) -> None:
         """Make the folders; remove the drafts that a crash left."""
@@ -28,6 +31,11 @@ class ModelFileSinkTask:
             folder.mkdir(parents=True, exist_ok=True)
             for draft in folder.glob(".*.tmp"):
                 draft.unlink()
+
+    def open(self, places: Sequence[Place]) -> Positions:
+        """Where the folder says that each partition goes on."""
+        self._positions = positions.read(self._root)
+        return {place: offset for place, offset in self._positions.items() if place in places}
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         """Write the files that the batch makes newer."""
@@ -41,6 +49,11 @@ class ModelFileSinkTask:
         """Make the renames durable."""
         for name in FOLDERS:
             sync(self._root / name)
+
+    def pre_commit(self, held: Positions) -> None:
+        """Note up to where the files hold the log, beside them."""
+        self._positions |= held
+        positions.write(self._root, self._positions)
 
     def stop(self) -> None:
         """Nothing is open."""

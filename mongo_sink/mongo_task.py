@@ -5,9 +5,11 @@ from itertools import groupby
 
 from pymongo import MongoClient
 
+from mongo_sink import positions
 from mongo_sink.config import MongoConfig, TopicConfig
 from mongo_sink.documents import Document, Position, document_of
 from mongo_sink.ids import ID_STRATEGIES
+from mongo_sink.positions import Place, Positions
 from mongo_sink.task import Properties, SinkRecord, SinkTaskContext
 from mongo_sink.waiting import waiting
 from mongo_sink.write_models import WRITE_MODELS
@@ -33,7 +35,17 @@ class MongoSinkTask:
         self._config = MongoConfig.of(config)
         self._client = connect(self._config.uri)
         self._database = self._client[self._config.database]
+        self._positions = self._database[positions.COLLECTION]
         self._patiently = waiting("MongoDB", TRANSIENT, self._context.stopping)
+
+    def open(self, places: Sequence[Place]) -> Positions:
+        """Where MongoDB says that each partition goes on.
+
+        Raises:
+            StoppedWaitingError: told to stop while MongoDB was away.
+        """
+        found: Positions = self._patiently(positions.held, self._positions, self._config.name, places)
+        return found
 
     def put(self, records: Sequence[SinkRecord]) -> None:
         """Write the batch.
@@ -65,6 +77,14 @@ class MongoSinkTask:
 
     def flush(self) -> None:
         """Nothing to do: ``put`` returns when the writes are acknowledged."""
+
+    def pre_commit(self, held: Positions) -> None:
+        """Note up to where the collections hold the log, beside them.
+
+        Raises:
+            StoppedWaitingError: told to stop while MongoDB was away.
+        """
+        self._patiently(positions.hold, self._positions, self._config.name, held)
 
     def stop(self) -> None:
         """Disconnect."""

@@ -10,6 +10,8 @@ from confluent_kafka.admin import AdminClient
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from mongo_sink import views
+from mongo_sink.as_of import TOPIC as MODELS
+from mongo_sink.as_of import Moment
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.progress import progress
 from mongo_sink.task import Properties, StoppedWaitingError
@@ -41,29 +43,57 @@ def replay(connectors: Sequence[Properties], bootstrap: str, registry: str, stop
 
     1. make sure that nobody runs in the connectors' groups;
     2. note the ends of their topics;
-    3. commit the beginnings: from here on an interruption leaves a sink that rebuilds the view by itself;
-    4. delete the view;
-    5. read up to the ends, committing batch by batch as the sink does.
+    3. delete the view, what it says of its positions first: from here on an interruption leaves a sink that rebuilds
+       the view by itself;
+    4. read up to the ends; the view notes its positions batch by batch, as it does for the sink.
 
     Raises:
         SinkRunningError: a group has members.
         StoppedWaitingError: told to stop before the ends were reached.
     """
     for properties in connectors:
-        _wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
+        wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
     spans = [spans_of(properties, bootstrap) for properties in connectors]
+    build(connectors, spans, bootstrap, registry, stopping)
+
+
+def build(
+    connectors: Sequence[Properties],
+    spans: Sequence[Sequence[Span]],
+    bootstrap: str,
+    registry: str,
+    stopping: Signal,
+    *,
+    apart: bool = False,
+    moment: Moment | None = None,
+    title: str = "replay",
+) -> None:
+    """Steps 3 and 4.
+
+    Args:
+        connectors: whose views are built, where their properties say.
+        spans: of each connector, what it reads.
+        bootstrap: of Kafka.
+        registry: of schemas.
+        stopping: set when it is to end.
+        apart: whether the view is one beside the sink's: then no letter is written and no position noted.
+        moment: up to which things had happened that count; ``None``: all.
+        title: of the progress that is shown.
+
+    Raises:
+        StoppedWaitingError: told to stop before the ends were reached.
+    """
     total = sum(span.end - span.start for each in spans for span in each)
-    with progress("replay", total) as advance:
+    with progress(title, total) as advance:
         for properties, own in zip(connectors, spans, strict=True):
-            settled = {(span.topic, span.partition): span.committed for span in own}
-            worker = Worker(properties, bootstrap, registry, stopping, settled=settled, eof=True)
-            beginnings = [TopicPartition(span.topic, span.partition, span.start) for span in own]
-            if beginnings:  # none where the topic is not there yet
-                worker.consumer.commit(offsets=beginnings, asynchronous=False)
+            settled = {(span.topic, span.partition): span.end if apart else span.committed for span in own}
+            worker = Worker(
+                *(properties, bootstrap, registry, stopping), settled=settled, eof=True, remembers=not apart
+            )
             waiting("MongoDB", TRANSIENT, stopping)(views.clear, properties)
             worker.open()
             try:
-                for read in _batches(worker, own, stopping):
+                for read in _batches(worker, own, stopping, moment):
                     advance(worker.name, read)
             finally:
                 worker.close()
@@ -90,7 +120,7 @@ def spans_of(properties: Properties, bootstrap: str) -> list[Span]:
         consumer.close()
 
 
-def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal) -> Iterator[int]:
+def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal, moment: Moment | None) -> Iterator[int]:
     """Deliver and commit the spans; yields how many records each batch was."""
     left = {(span.topic, span.partition): span.end for span in spans if span.end > span.start}
     worker.consumer.assign([TopicPartition(s.topic, s.partition, s.start) for s in spans if s.end > s.start])
@@ -100,7 +130,7 @@ def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal) -> Iterato
         polled = worker.poll()
         messages = [message for message in polled if message.offset() < left.get(_place(message), 0)]
         if messages:
-            worker.deliver(messages)
+            worker.deliver([message for message in messages if moment is None or _held(moment, message)])
             worker.commit(messages)
             yield len(messages)
         # The last offset of a span need not be a record: a transaction's marker has one too. Then the end tells.
@@ -110,11 +140,22 @@ def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal) -> Iterato
             worker.consumer.incremental_unassign([TopicPartition(*place)])
 
 
+def _held(moment: Moment, message: Message) -> bool:
+    headers = dict(message.headers() or [])
+    version = int(headers["version"]) if message.topic() == MODELS and "version" in headers else None
+    return moment.holds(message.topic(), message.partition(), message.offset(), message.timestamp()[1], version)
+
+
 def _place(message: Message) -> tuple[str, int]:
     return message.topic(), message.partition()
 
 
-def _wait_until_empty(bootstrap: str, group: str) -> None:
+def wait_until_empty(bootstrap: str, group: str) -> None:
+    """Return when nobody is in a group.
+
+    Raises:
+        SinkRunningError: somebody still is after a session's time.
+    """
     admin = AdminClient({"bootstrap.servers": bootstrap})
 
     def look() -> None:

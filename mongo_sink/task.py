@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event as Signal
 from typing import NamedTuple, Protocol
 
+from mongo_sink.positions import Place, Positions
 from schemas.events import Event
 from schemas.wire import Origin
 
@@ -35,11 +36,17 @@ class SinkTask(Protocol):
     def start(self, config: Properties) -> None:
         """Open what the connector's properties name."""
 
+    def open(self, places: Sequence[Place]) -> Positions:
+        """Take partitions; say where each goes on, and nothing of one that is to be read from its beginning."""
+
     def put(self, records: Sequence[SinkRecord]) -> None:
         """Take a batch; may hold it back until ``flush``."""
 
     def flush(self) -> None:
-        """Return when everything ``put`` took would survive a crash: offsets are committed next."""
+        """Return when everything ``put`` took would survive a crash."""
+
+    def pre_commit(self, positions: Positions) -> None:
+        """Return when the view remembers that it holds the log up to here; ``open`` says it again."""
 
     def stop(self) -> None:
         """Close what ``start`` opened."""

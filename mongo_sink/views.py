@@ -1,12 +1,14 @@
 """What a connector keeps: how to delete it and how to tell whether two are equal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from mongo_sink import digest
-from mongo_sink.config import CONFIGS, ConnectorConfig, ModelFilesConfig, MongoConfig
-from mongo_sink.digest import Digest
+from mongo_sink import digest, positions
+from mongo_sink.config import CONFIGS, ConfigError, ConnectorConfig, ModelFilesConfig, MongoConfig
+from mongo_sink.digest import Digest, Hashes
 from mongo_sink.files_task import FOLDERS
 from mongo_sink.mongo_task import connect
+from mongo_sink.positions import Place
 from mongo_sink.task import Properties
 
 VIEWS = {"mongo": ("MongoSinkConnector",), "models": ("ModelFileSinkConnector",), "all": tuple(CONFIGS)}
@@ -23,25 +25,71 @@ def clear(properties: Properties) -> None:
         case MongoConfig() as config:
             with connect(config.uri) as client:
                 database = client[config.database]
+                positions.forget(database[positions.COLLECTION], config.name)
                 there = database.list_collection_names()
                 for topic in config.by_topic.values():
                     if topic.collection in there:
                         database.drop_collection(topic.collection)
         case ModelFilesConfig() as config:
+            (config.directory / positions.FILE).unlink(missing_ok=True)
             for folder in FOLDERS:
                 for path in (config.directory / folder).glob("*.safetensors"):
                     path.unlink()
 
 
-def digests(properties: Properties) -> dict[str, Digest]:
-    """The digest of each collection, or of the folder of model files, that the connector keeps."""
+def held(properties: Properties, places: Sequence[Place]) -> Mapping[Place, int]:
+    """Up to where the view says that it holds partitions."""
     match _typed(properties):
         case MongoConfig() as config:
             with connect(config.uri) as client:
-                names = [topic.collection for topic in config.by_topic.values()]
-                return {name: digest.of_collection(client[config.database][name]) for name in names}
+                return positions.held(client[config.database][positions.COLLECTION], config.name, places)
         case ModelFilesConfig() as config:
-            return {"model files": digest.of_folder(config.directory)}
+            return positions.read(config.directory)
+        case other:
+            raise TypeError(f"{other.name} keeps no view that is known here")
+
+
+def into(connectors: Sequence[Properties], name: str) -> list[Properties]:
+    """The connectors with views in a database of that name, and model files in a folder of that name in theirs.
+
+    Raises:
+        ConfigError: it is the database that they write to already.
+    """
+    for properties in connectors:
+        if properties.get("database") == name:
+            raise ConfigError(f"{name!r} is the database that {properties['name']} keeps: choose another")
+    return [elsewhere(each, name, Path(str(each.get("models.directory", ""))) / name) for each in connectors]
+
+
+def elsewhere(properties: Properties, database: str, folder: Path) -> Properties:
+    """The connector with a view in another database, or another folder."""
+    match _typed(properties):
+        case MongoConfig():
+            return {**properties, "database": database}
+        case _:
+            return {**properties, "models.directory": str(folder)}
+
+
+def digests(properties: Properties) -> dict[str, Digest]:
+    """The digest of each collection, or of the folder of model files, that the connector keeps."""
+    return {name: digest.of(hashes) for name, hashes in _hashes(properties).items()}
+
+
+def compared(properties: Properties, other: Properties) -> Iterator[tuple[str, Digest, str | None]]:
+    """Of each collection its digest, and which document is the first that is another in the ``other`` view."""
+    copies = _hashes(other)
+    for name, hashes in _hashes(properties).items():
+        yield name, digest.of(hashes), digest.first_difference(hashes, copies[name])
+
+
+def _hashes(properties: Properties) -> dict[str, Hashes]:
+    match _typed(properties):
+        case MongoConfig() as config:
+            with connect(config.uri) as client:
+                database, names = client[config.database], [topic.collection for topic in config.by_topic.values()]
+                return {name: digest.hashes_of_collection(database[name]) for name in names}
+        case ModelFilesConfig() as config:
+            return {"model files": digest.hashes_of_folder(config.directory, FOLDERS)}
         case other:
             raise TypeError(f"{other.name} keeps no view that is known here")
 

@@ -7,7 +7,15 @@ from threading import Event as Signal
 from typing import Any
 
 import httpx2
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from mongo_sink.config import ConnectorConfig
@@ -24,11 +32,16 @@ LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25  # the longest a lone record waits for company
 # What the registry's client raises when the registry is away: httpx2 is the HTTP library that it prefers.
 REGISTRY_AWAY = (SchemaRegistryError, httpx2.TransportError)
+ANSWER_SECONDS = 10.0
 Undecodable = tuple[Origin, bytes, UndecodableRecord]
 TASKS: dict[str, type[MongoSinkTask] | type[ModelFileSinkTask]] = {
     "MongoSinkConnector": MongoSinkTask,
     "ModelFileSinkConnector": ModelFileSinkTask,
 }
+
+
+class AheadOfLogError(RuntimeError):
+    """A view holds more than there is on the log."""
 
 
 class Worker:
@@ -39,10 +52,12 @@ class Worker:
     1. poll a batch;
     2. decode it; what is no event becomes a dead letter;
     3. write it, acknowledged (``put``, ``flush``), and have its dead letters delivered;
-    4. commit its offsets.
+    4. have the view note up to where it holds the log (``pre_commit``);
+    5. commit the same offsets to the group, for those who ask Kafka how far behind the view is.
 
     A kill between any two of these repeats work and loses none: the batch is read again from 1, every write of 3 that
-    had happened finds itself done, every letter has the id it had.
+    had happened finds itself done, every letter has the id it had. Where to read on is what the view says, not the
+    group: one that is dropped, or restored from a backup, gets all that it lacks.
     """
 
     def __init__(
@@ -55,7 +70,20 @@ class Worker:
         task: int = 0,
         settled: Settled | None = None,
         eof: bool = False,
+        remembers: bool = True,
     ) -> None:
+        """Bind what it works with.
+
+        Args:
+            properties: the connector's.
+            bootstrap: of Kafka.
+            registry: of schemas.
+            stopping: set when it is to end.
+            task: its number.
+            settled: where letters are on the log already (``DeadLetterReporter``).
+            eof: whether to note in ``ends`` where partitions end.
+            remembers: whether steps 4 and 5 are done; a view of the past is not gone on from.
+        """
         self._properties = properties
         self.config = ConnectorConfig.of(properties)
         self.name = f"{self.config.name}-{task}"
@@ -63,17 +91,19 @@ class Worker:
         self.ends: dict[tuple[str, int], int] = {}  # where the end of each partition was met, if ``eof``
         self._codec = Codec(registry)
         self._stopping = stopping
+        self._remembers = remembers
         self._reporter = DeadLetterReporter(
             self.config, self._codec, lambda: Producer(producer_settings(bootstrap)), settled
         )
         context = SinkTaskContext(self._reporter.report, stopping)
         self._task: SinkTask = TASKS[self.config.connector_class](context)
         self._registry_patiently = waiting("the schema registry", REGISTRY_AWAY, stopping)
+        self._kafka_patiently = waiting("Kafka", (KafkaException,), stopping)
 
     def run(self, meter: Meter) -> None:
         """Go on until told to stop; then finish the batch at hand, commit, leave the group."""
         self.open()
-        self.consumer.subscribe(list(self.config.topics))
+        self.consumer.subscribe(list(self.config.topics), on_assign=self._assigned)
         try:
             while not self._stopping.is_set():
                 if messages := self.poll():
@@ -123,14 +153,39 @@ class Worker:
         self._reporter.flush()
 
     def commit(self, messages: Iterable[Message]) -> None:
-        """Step 4."""
+        """Steps 4 and 5.
+
+        Raises:
+            StoppedWaitingError: told to stop while the view's server was away.
+        """
+        if not self._remembers:
+            return
         after = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
+        self._task.pre_commit(after)
         try:
             offsets = [TopicPartition(*place, offset) for place, offset in after.items()]
             self.consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             # Taken from the group, or the coordinator is away: the batch is read again by whoever has the partition.
             LOG.warning("%s: offsets are not committed: %s", self.name, error)
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Begin where the view says.
+
+        Raises:
+            AheadOfLogError: it holds what this log does not: it is another log's.
+        """
+        held = self._task.open([(place.topic, place.partition) for place in places])
+        for place in places:
+            place.offset = held.get((place.topic, place.partition), OFFSET_BEGINNING)
+            _, end = self._kafka_patiently(consumer.get_watermark_offsets, place, ANSWER_SECONDS)
+            if place.offset > end:
+                where = f"{place.topic}/{place.partition}"
+                raise AheadOfLogError(
+                    f"{self.config.name}: the view holds {where} up to {place.offset}, and the log ends at {end}: "
+                    "it is a view of another log; drop it with a replay, or give the connector another database"
+                )
+        consumer.assign(places)
 
     def _decode(self, messages: Iterable[Message]) -> tuple[list[SinkRecord], list[Undecodable]]:
         records: list[SinkRecord] = []

@@ -1,0 +1,95 @@
+"""Records that became dead letters, put into the views once what was wrong with the view has been mended."""
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event as Signal
+from typing import NamedTuple
+
+from confluent_kafka import KafkaException, Message, TopicPartition
+
+from mongo_sink.config import ConnectorConfig
+from mongo_sink.dead_letters import STAGE
+from mongo_sink.model_files import NotAModelError
+from mongo_sink.replay import wait_until_empty
+from mongo_sink.task import Properties
+from mongo_sink.topic_reader import whole
+from mongo_sink.worker import Worker
+from mongo_sink.writes import DocumentRefusedError
+from schemas.codec import Codec, UndecodableRecord
+from schemas.events import DeadLetter
+
+WAIT_SECONDS = 10.0
+TOPIC = "dead_letters"
+
+
+class Outcome(NamedTuple):
+    """What became of a letter's record in a connector's view; ``error`` is why it is refused still."""
+
+    letter_id: str
+    connector: str
+    error: str | None
+
+
+def redrive(
+    connectors: Sequence[Properties],
+    bootstrap: str,
+    registry: str,
+    stopping: Signal,
+    wanted: Callable[[DeadLetter], bool],
+) -> Iterator[Outcome]:
+    """Deliver the records of the sink's letters again, read from their own place on the log.
+
+    They are folded as the records of their time that they are: nothing newer is overwritten where the collection's
+    write strategy is a fold (docs/sink.md). No letter is written anew for what is refused again.
+
+    Raises:
+        SinkRunningError: the sink runs.
+        KafkaException: Kafka does not answer, or the log has the record no more.
+    """
+    for properties in connectors:
+        wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
+    letters = [letter for letter in of_sink(bootstrap, registry) if wanted(letter)]
+    for properties in connectors:
+        topics = ConnectorConfig.of(properties).topics
+        own = [letter for letter in letters if letter.origin_topic in topics]
+        if own:
+            yield from _redriven({**properties, "errors.tolerance": "none"}, own, bootstrap, registry, stopping)
+
+
+def of_sink(bootstrap: str, registry: str) -> list[DeadLetter]:
+    """The letters on the log that the sink has written, each once, in order of their places."""
+    codec = Codec(registry)
+    found: dict[str, DeadLetter] = {}
+    for message in whole(bootstrap, TOPIC):
+        try:
+            letter: DeadLetter = codec.decode(TOPIC, message.value(), message.key())
+        except UndecodableRecord:
+            continue  # the sink counts it, and nobody can say what it was
+        if letter.stage == STAGE:
+            found.setdefault(letter.letter_id, letter)
+    return sorted(found.values(), key=lambda each: (each.origin_topic, each.origin_partition, each.origin_offset))
+
+
+def _redriven(
+    properties: Properties, letters: Sequence[DeadLetter], bootstrap: str, registry: str, stopping: Signal
+) -> Iterator[Outcome]:
+    worker = Worker(properties, bootstrap, registry, stopping, remembers=False)
+    worker.open()
+    try:
+        for letter in letters:
+            error = None
+            try:
+                worker.deliver([_record(worker, letter)])
+            except (UndecodableRecord, DocumentRefusedError, NotAModelError) as refused:
+                error = f"{type(refused).__name__}: {refused}"
+            yield Outcome(letter.letter_id, worker.config.name, error)
+    finally:
+        worker.close()
+
+
+def _record(worker: Worker, letter: DeadLetter) -> Message:
+    place = TopicPartition(letter.origin_topic, letter.origin_partition, letter.origin_offset)
+    worker.consumer.assign([place])
+    message = worker.consumer.poll(WAIT_SECONDS)
+    if message is None or message.error() or message.offset() != letter.origin_offset:
+        raise KafkaException(f"{place.topic}/{place.partition}/{place.offset} does not come")
+    return message

@@ -1,0 +1,209 @@
+"""The sink as a process for its tests, and events for it to mirror."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from pymongo import MongoClient
+from safetensors.numpy import save
+
+from mongo_sink.config import CONNECTORS
+from schemas.codec import Codec
+from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate, Measurements, Prediction, Reading
+from schemas.topics import TOPICS
+
+ROOT = Path(__file__).parents[2]
+BEGIN = 1_078_012_800_000  # 2004-02-29
+HALF_HOUR = 1_800_000
+ROOM = Measurements(20.5, 40.25, None, 2.75)
+ERRORS = (HorizonError("temperature", HALF_HOUR, 12, 0.25, 0.5),)
+
+
+class Log:
+    """Writes events, and bytes that are none, and knows where they came to lie."""
+
+    def __init__(self, log):
+        self._codec = Codec(log.registry)
+        self._producer = Producer({"bootstrap.servers": log.bootstrap, "linger.ms": 20})
+
+    def write(self, events):
+        for event in events:
+            record = self._codec.encode(event)
+            self._producer.produce(
+                record.topic, record.value, record.key, headers=record.headers, timestamp=record.timestamp
+            )
+            self._producer.poll(0)
+        assert self._producer.flush(60) == 0
+
+    def write_bytes(self, topic, value, key=b"key"):
+        places = []
+        self._producer.produce(topic, value, key, on_delivery=lambda _, m: places.append((m.partition(), m.offset())))
+        assert self._producer.flush(60) == 0
+        return places[0]
+
+
+class Sink:
+    """The project's connectors under names of their own, run by the command line."""
+
+    def __init__(self, log, mongo, folder):
+        self.tag = f"t{uuid4().hex[:8]}"
+        self._log, self._mongo = log, mongo
+        self.models = folder / "models"
+        self._config = folder / "connectors"
+        self._config.mkdir()
+        self.topics = {}
+        for path in CONNECTORS.glob("*.json"):
+            properties = json.loads(path.read_text())
+            properties["name"] = f"{self.tag}-{properties['name']}"
+            (self._config / path.name).write_text(json.dumps(properties))
+            self.topics[f"sink-{properties['name']}"] = properties["topics"].split(",")
+        self.database = MongoClient(mongo, tz_aware=True)[f"sink_{self.tag}"]
+
+    def start(self, command="run", *more, mongo=None):
+        servers = () if command == "digest" else ("--bootstrap", self._log.bootstrap, "--registry", self._log.registry)
+        views = ("--mongo", mongo or self._mongo, "--database", self.database.name, "--models", str(self.models))
+        options = (*servers, *views, "--config-dir", str(self._config), *more)
+        return subprocess.Popen(
+            [sys.executable, "-X", "faulthandler", "-m", "mongo_sink", command, *options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def behind(self, only=""):
+        """How many records the groups have not committed yet."""
+        total = 0
+        for group, topics in self.topics.items():
+            consumer = Consumer({"bootstrap.servers": self._log.bootstrap, "group.id": group})
+            places = [TopicPartition(topic, p) for topic in topics for p in range(TOPICS[topic].partitions)]
+            for place in consumer.committed(places, 30):
+                _, end = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), 30)
+                total += end - max(place.offset, 0) if place.topic.startswith(only) else 0
+            consumer.close()
+        return total
+
+    def runs(self):
+        """Whether every group has a member."""
+        admin = AdminClient({"bootstrap.servers": self._log.bootstrap})
+        described = admin.describe_consumer_groups(list(self.topics))
+        return all(group.result(30).members for group in described.values())
+
+    def unheld(self):
+        """How many records the views say that they do not hold yet."""
+        total = 0
+        positions = {
+            (row["connector"], row["topic"], row["partition"]): row["offset"]
+            for row in self.database["sink_positions"].find()
+        }
+        for group, topics in self.topics.items():
+            name = group.removeprefix("sink-")
+            if name.endswith("model-files"):
+                continue
+            consumer = Consumer({"bootstrap.servers": self._log.bootstrap, "group.id": "unheld"})
+            for topic in topics:
+                for partition in range(TOPICS[topic].partitions):
+                    _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), 30)
+                    total += end - positions.get((name, topic, partition), 0)
+            consumer.close()
+        return total
+
+    def catch_up(self, behind=None):
+        """Run until all is committed, or as ``behind`` says, then stop."""
+        process = self.start()
+        until(lambda: (behind or self.behind)() == 0, process)
+        process.terminate()
+        code, output = finish(process)
+        assert code == 0, output
+        return output
+
+    def digests(self):
+        code, output = finish(self.start("digest"))
+        assert code == 0, output
+        return output.splitlines()
+
+
+def until(condition, process, timeout=300):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        if time.monotonic() > deadline:
+            process.send_signal(signal.SIGABRT)
+            pytest.fail(f"not within {timeout} s:\n{process.communicate()[0]}")
+        time.sleep(0.2)
+
+
+def finish(process, timeout=300):
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # says where it hangs
+        pytest.fail(f"not finished within {timeout} s:\n{process.communicate()[0]}")
+    return process.returncode, output
+
+
+def weights(value):
+    return save({"kernel": np.full((4, 3), value, np.float32)})
+
+
+def reading(device, position):
+    moment = BEGIN + position * 1000
+    return Reading(device, moment, position, 20.5, None, 100.0, 2.7, "test", 0, position)
+
+
+def update(device, sequence):
+    return LocalUpdate(
+        f"{device}/{sequence}", device, sequence, BEGIN, 0, None, "abc", weights(sequence), 10, 0, 0, 9, ERRORS, "test"
+    )
+
+
+def global_model(name, version):
+    contribution = Contribution(f"{name}/1", name, 0, 0, BEGIN, 0, 0, 10, 1.0, "accepted")
+    return GlobalModel(
+        model=name,
+        version=version,
+        parent_version=version - 1,
+        window_start=BEGIN,
+        window_end=BEGIN + HALF_HOUR,
+        strategy="fedavg",
+        strategy_parameters={},
+        architecture="abc",
+        weights=weights(version),
+        contributions=(contribution,),
+        example_count=10,
+        errors=ERRORS,
+        promotion="promoted",
+        resume_offsets={"0": 1},
+        dataset="test",
+    )
+
+
+def prediction(device, number, *, scored, score=1.0):
+    made = BEGIN + number * HALF_HOUR
+    plain = Prediction(
+        prediction_id=f"local/{device}/30/{made}",
+        source="local",
+        device_id=device,
+        model_version=0,
+        made_at=made,
+        target_at=made + HALF_HOUR,
+        horizon_ms=HALF_HOUR,
+        forecast=ROOM,
+        persistence=ROOM,
+        actual=None,
+        error=None,
+        anomaly_score=None,
+        anomaly=None,
+        reading_partition=0,
+        reading_offset=number,
+        dataset="test",
+    )
+    return plain._replace(actual=ROOM, error=ROOM, anomaly_score=score, anomaly=False) if scored else plain
