@@ -59,7 +59,9 @@ def models(
     """
     ours: Any = get_gateway().jvm.dev.fedlog.flink
     source = ours.Log.source(bootstrap, "global_models", NAME, ours.Raw(), bounded)
-    read = environment._j_stream_execution_environment.fromSource(source, ours.Log.unawaited(), "global_models")
+    untimed = get_gateway().jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()
+    times = ours.Log.unawaited() if in_step is None else untimed
+    read = environment._j_stream_execution_environment.fromSource(source, times, "global_models")
     if in_step is not None:
         ahead = config.adoption_delay_ms + (0 if bounded else window_ms)
         read = read.transform("in step", read.getType(), ours.ModelsInStep(in_step, ahead))

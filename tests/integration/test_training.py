@@ -1,5 +1,6 @@
 """The training job on a real Flink cluster gives, event for event, what the pure device step gives."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from forecaster import weights
 from infra.settings import Settings
 from infra.standalone import serving
 from infra.threads import ONE_THREAD
+from schemas.wire import WATERMARK
 from tests.e2e.system import eventually
 from tests.integration.conftest import Log
 from tests.integration.fleet import CONFIG, HOURS, START, WINDOW, Fleet, by_id, marked_models, readings
@@ -61,3 +63,22 @@ def test_devices_adopt_a_marked_model_and_say_so(fleet: Fleet, tmp_path: Path) -
     assert joined.base_version == (joined.event_time - CONFIG.adoption_delay_ms - START) // WINDOW
     marked = weights.from_bytes(CONFIG, joined.weights).network["params"]["hidden_1"]["kernel"]
     assert np.abs(marked - 0.001 * (joined.base_version % 7)).max() < 0.05
+
+
+def test_while_no_readings_come_time_stands_still(fleet: Fleet, tmp_path: Path) -> None:
+    def newest() -> int:
+        return max((update.event_time for update in fleet.events("local_updates")), default=0)
+
+    given = readings()
+    fleet.fill(marked_models())
+    with serving(fleet.settings(tmp_path / "silent"), *FLINK):
+        for hours in (range(5), range(5, 8)):
+            time.sleep(8)  # nothing on the whole topic for longer than after which a partition counts as silent
+            fleet.fill([reading for reading in given if (reading.event_time - START) // 3_600_000 in hours])
+            latest = START + hours.stop * 3_600_000
+            eventually(lambda latest=latest: newest() >= latest - WINDOW, 120, "updates of the last half hour")
+            told = [int(dict(message.headers())[WATERMARK]) for message in fleet.messages("local_updates")]
+            assert max(told) < latest
+    for update in fleet.events("local_updates"):
+        due = (update.event_time - CONFIG.adoption_delay_ms - START) // WINDOW
+        assert update.base_version == max(due, 0), "models were forgotten"

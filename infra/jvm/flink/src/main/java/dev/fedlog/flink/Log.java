@@ -26,8 +26,6 @@ public final class Log {
     /** For which a record to be written may wait for others, ms of the machine's clock; and how many bytes go together. */
     private static final String LINGER_MS = "100";
     private static final String BATCH_BYTES = "131072";
-    /** 2100-01-01, ms. */
-    private static final long FOREVER = 4_102_444_800_000L;
 
     private Log() {}
 
@@ -69,7 +67,10 @@ public final class Log {
         return strategy.withIdleness(IDLE);
     }
 
-    /** That of a stream which nothing ever waits for. */
+    /**
+     * That of a stream which nothing ever waits for: idle. A watermark far ahead would do as well while readings come,
+     * but once they are silent, it would be everybody's.
+     */
     public static WatermarkStrategy<Row> unawaited() {
         return context -> new WatermarkGenerator<>() {
             @Override
@@ -77,7 +78,7 @@ public final class Log {
 
             @Override
             public void onPeriodicEmit(WatermarkOutput output) {
-                output.emitWatermark(new Watermark(FOREVER));
+                output.markIdle();
             }
         };
     }

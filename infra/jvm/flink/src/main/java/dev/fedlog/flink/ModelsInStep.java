@@ -58,7 +58,7 @@ public final class ModelsInStep extends AbstractStreamOperator<Row> implements O
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        // The source's own is for those who do not keep step; but the last one, of a bounded source, ends this too.
+        // The source has none of its own but the last one, where it is bounded, which ends this too.
         if (mark.getTimestamp() == Long.MAX_VALUE) {
             super.processWatermark(mark);
         }
