@@ -2,19 +2,22 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from traceback import format_exception
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mongo_sink.config import ConnectorConfig
-from schemas.codec import Codec
-from schemas.wire import Origin, dead_letter
+from schemas.codec import Codec, UndecodableRecord
+from schemas.wire import Headers, Origin, dead_letter
 
 LOG = logging.getLogger(__name__)
 STAGE = "mongo_sink"
 FLUSH_SECONDS = 1.0
 # Kafka's default limit is 1 MiB a record; a letter is a little larger than what it holds.
 LONGEST_ORIGINAL = 900_000
+LONGEST_SHOWN = 1000  # bytes of a value in the log
+CONTEXT = "__connect.errors."
 
 Settled = Mapping[tuple[str, int], int]
 
@@ -24,6 +27,7 @@ class DeadLetterReporter:
 
     Args:
         settled: per topic and partition, the offset below which every letter is on the log already (a replay's).
+        task: the number of the task, for the headers.
     """
 
     def __init__(
@@ -32,8 +36,10 @@ class DeadLetterReporter:
         codec: Codec,
         open_producer: Callable[[], Producer],
         settled: Settled | None = None,
+        task: int = 0,
     ) -> None:
         self._config = config
+        self._task = task
         self._codec = codec
         self._open = open_producer
         self._settled = settled or {}
@@ -45,20 +51,22 @@ class DeadLetterReporter:
         """Take one record.
 
         Raises:
-            Exception: ``error`` itself, where ``errors.tolerance`` is ``none``.
+            Exception: ``error`` itself, where ``errors.tolerance`` (or ``mongo.errors.tolerance``) is ``none``.
         """
-        if self._config.tolerance == "none":
+        if not self._config.tolerates(undecodable=isinstance(error, UndecodableRecord)):
             raise error
         self.count += 1
         place = f"{origin.topic}/{origin.partition}/{origin.offset}"
         topic = self._config.dead_letter_topic
         if not topic or origin.topic == topic:
             # A letter about a letter would come back as a record to be read, for ever.
-            LOG.error("%s: %s is passed over: %s", self._config.name, place, error)
+            LOG.error("%s: %s is passed over: %s", self._config.name, place, error, exc_info=self._details(error))
+            self._log_message(origin, value)
             return
         if origin.offset < self._settled.get((origin.topic, origin.partition), 0):
             return
-        LOG.warning("%s: %s is a dead letter: %s", self._config.name, place, error)
+        LOG.warning("%s: %s is a dead letter: %s", self._config.name, place, error, exc_info=self._details(error))
+        self._log_message(origin, value)
         self._send(topic, origin, value, error)
 
     def flush(self) -> None:
@@ -83,7 +91,7 @@ class DeadLetterReporter:
         if self._producer is None:
             self._producer = self._open()
         args: dict[str, Any] = {
-            "headers": record.headers,
+            "headers": record.headers + self._context(origin, error),
             "timestamp": record.timestamp,
             "on_delivery": self._delivered,
         }
@@ -95,6 +103,34 @@ class DeadLetterReporter:
             else:
                 return
 
+    def _context(self, origin: Origin, error: Exception) -> Headers:
+        return context_headers(self._config.name, self._task, origin, error) if self._config.context_headers else []
+
+    def _details(self, error: Exception) -> Exception | None:
+        return error if self._config.logs_details else None
+
+    def _log_message(self, origin: Origin, value: bytes) -> None:
+        if self._config.logs_details and self._config.log_messages:
+            LOG.warning("%s: key %r, value %r", self._config.name, origin.key, value[:LONGEST_SHOWN])
+
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
             self._undelivered.append(error)
+
+
+def context_headers(connector: str, task: int, origin: Origin, error: Exception) -> Headers:
+    """What Kafka Connect says of a dead letter in its headers, ``__connect.errors.…``."""
+    undecodable = isinstance(error, UndecodableRecord)
+    said = {
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "connector.name": connector,
+        "task.id": task,
+        "stage": "VALUE_CONVERTER" if undecodable else "TASK_PUT",
+        "class.name": "schemas.codec.Codec" if undecodable else "mongo_sink.task.SinkTask",
+        "exception.class.name": f"{type(error).__module__}.{type(error).__qualname__}",
+        "exception.message": str(error),
+        "exception.stacktrace": "".join(format_exception(error)),
+    }
+    return [(CONTEXT + name, str(value).encode(errors="replace")) for name, value in said.items()]

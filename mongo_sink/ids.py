@@ -1,30 +1,120 @@
 """``document.id.strategy``: what a document's ``_id`` is, always a function of the record alone."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, UUID, uuid5
 
-from schemas.events import Event
+from bson import Binary, ObjectId
+
+from mongo_sink.documents import Document, UnusableRecordError
+from mongo_sink.projections import Projection
 from schemas.wire import Origin
+
+IdOf = Callable[[Document, Origin], Any]
+
+
+class IdOptions(NamedTuple):
+    """The properties that strategies are told."""
+
+    field: str | None = None
+    uuid_format: str = "string"
+    projection: Projection | None = None
 
 
 class IdStrategy(NamedTuple):
-    """``id_of(event, origin, field)`` and whether it is told a field of the event."""
+    """``make(options)`` gives the function of document and origin; the flags say which options it cannot do without."""
 
-    id_of: Callable[[Event, Origin, str | None], Any]
-    needs_field: bool
+    make: Callable[[IdOptions], IdOf]
+    needs_field: bool = False
+    needs_projection: bool = False
+    of_key: bool = False
+    """Whether it looks at the record's key alone, so that a tombstone has this ``_id`` too."""
 
 
-def _metadata(event: Event, origin: Origin, field: str | None) -> str:
+def place(origin: Origin) -> str:
+    """Where on the log, in one word: the ``_id`` of ``KafkaMetaDataStrategy``."""
     return f"{origin.topic}#{origin.partition}#{origin.offset}"
 
 
-def _value_field(event: Event, origin: Origin, field: str | None) -> Any:
-    return getattr(event, str(field))
+def key_text(origin: Origin) -> str:
+    """The record's key, which is plain text in this log.
+
+    Raises:
+        UnusableRecordError: it has none, or it is no text.
+    """
+    if origin.key is None:
+        raise UnusableRecordError("the record has no key to be its _id")
+    try:
+        return origin.key.decode()
+    except UnicodeDecodeError as error:
+        raise UnusableRecordError(f"the record's key is not text: {error}") from error
+
+
+def object_id(origin: Origin) -> ObjectId:
+    """An ObjectId of the record's second and its place: the same at each delivery, where the driver's are random."""
+    second = max(origin.timestamp or 0, 0) // 1000 % 2**32
+    return ObjectId(second.to_bytes(4, "big") + sha256(place(origin).encode()).digest()[:8])
+
+
+def uuid(origin: Origin) -> UUID:
+    """A UUID of the record's place: the same at each delivery, where the original's are random."""
+    return uuid5(NAMESPACE_URL, f"kafka:{place(origin)}")
+
+
+def provided(document: Document) -> Any:
+    """The ``_id`` that the document has.
+
+    Raises:
+        UnusableRecordError: it has none.
+    """
+    if document.get("_id") is None:
+        raise UnusableRecordError("the document holds no _id, or it is null")
+    return document["_id"]
+
+
+def provided_uuid(document: Document) -> Binary:
+    """The ``_id`` that the document has, a UUID in text, as a UUID.
+
+    Raises:
+        UnusableRecordError: it has none, or it is no UUID.
+    """
+    try:
+        return Binary.from_uuid(UUID(provided(document)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnusableRecordError(f"_id {document.get('_id')!r} is no UUID") from error
+
+
+def _value_field(options: IdOptions) -> IdOf:
+    def id_of(document: Document, origin: Origin) -> Any:
+        if options.field not in document:
+            raise UnusableRecordError(f"the document has no field {options.field!r} to be its _id")
+        return document[options.field]
+
+    return id_of
+
+
+def _partial_value(options: IdOptions) -> IdOf:
+    projection = options.projection
+    assert projection is not None, "a strategy that needs a projection is configured with one"
+    return lambda document, origin: projection.of(document)
+
+
+def _uuid(options: IdOptions) -> IdOf:
+    if options.uuid_format == "binary":
+        return lambda document, origin: Binary.from_uuid(uuid(origin))
+    return lambda document, origin: str(uuid(origin))
 
 
 ID_STRATEGIES = {
-    # MongoDB's connector has this one, with the same result.
-    "KafkaMetaDataStrategy": IdStrategy(_metadata, needs_field=False),
-    # Its PartialValueStrategy makes {"device_id": "mote-07"}; the bare value is what one looks up by hand.
+    "BsonOidStrategy": IdStrategy(lambda options: lambda document, origin: object_id(origin)),
+    "KafkaMetaDataStrategy": IdStrategy(lambda options: lambda document, origin: place(origin)),
+    # The original wants a document for a key and makes that the _id; the keys of this log are plain text.
+    "FullKeyStrategy": IdStrategy(lambda options: lambda document, origin: key_text(origin), of_key=True),
+    "ProvidedInValueStrategy": IdStrategy(lambda options: lambda document, origin: provided(document)),
+    "UuidProvidedInValueStrategy": IdStrategy(lambda options: lambda document, origin: provided_uuid(document)),
+    "PartialValueStrategy": IdStrategy(_partial_value, needs_projection=True),
+    "UuidStrategy": IdStrategy(_uuid),
+    # Not MongoDB's: its PartialValueStrategy makes {"device_id": "mote-07"}; one looks up the bare value by hand.
     "ValueFieldStrategy": IdStrategy(_value_field, needs_field=True),
 }

@@ -3,25 +3,16 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from pymongo import MongoClient
-
 from mongo_sink import positions
-from mongo_sink.config import MongoConfig, TopicConfig
-from mongo_sink.documents import Document, Position, document_of
-from mongo_sink.ids import ID_STRATEGIES
+from mongo_sink.config import MongoConfig
+from mongo_sink.mongo_client import connect
 from mongo_sink.positions import Place, Positions
 from mongo_sink.task import Properties, SinkRecord, SinkTaskContext
+from mongo_sink.topic_writer import TopicWriter
 from mongo_sink.waiting import waiting
-from mongo_sink.write_models import WRITE_MODELS
-from mongo_sink.writes import TRANSIENT, write
+from mongo_sink.writes import TRANSIENT
 
-
-def connect(uri: str) -> MongoClient[Document]:
-    """A client that gives up on an attempt soon enough to be told to stop."""
-    # connectTimeoutMS is also the heartbeats': a short one cuts off a server that is merely busy.
-    return MongoClient(
-        uri, serverSelectionTimeoutMS=3000, connectTimeoutMS=20_000, socketTimeoutMS=120_000, tz_aware=True
-    )
+__all__ = ["MongoSinkTask", "connect"]
 
 
 class MongoSinkTask:
@@ -37,6 +28,10 @@ class MongoSinkTask:
         self._database = self._client[self._config.database]
         self._positions = self._database[positions.COLLECTION]
         self._patiently = waiting("MongoDB", TRANSIENT, self._context.stopping)
+        self._writers = {
+            topic: TopicWriter(self._database, topic, own, self._context, self._patiently)
+            for topic, own in self._config.by_topic.items()
+        }
 
     def open(self, places: Sequence[Place]) -> Positions:
         """Where MongoDB says that each partition goes on.
@@ -52,28 +47,10 @@ class MongoSinkTask:
 
         Raises:
             StoppedWaitingError: told to stop while MongoDB was away.
+            PreparationError: a collection cannot be what the properties want it to be.
         """
         for topic, group in groupby(sorted(records, key=_topic), key=_topic):
-            self._put(self._config.by_topic[topic], {record.origin[:3]: record for record in group})
-
-    def _put(self, config: TopicConfig, records: dict[Position, SinkRecord]) -> None:
-        id_of = ID_STRATEGIES[config.id_strategy].id_of
-        fold = WRITE_MODELS[config.write_model].fold
-        documents = {
-            position: document_of(record.event, record.origin, id_of(record.event, record.origin, config.id_field))
-            for position, record in records.items()
-        }
-        collection = self._database[config.collection]
-        while documents:
-            writes = fold(documents.values(), config.write_model_field)
-            refused = self._patiently(write, collection, writes)
-            for position, error in refused.items():
-                record = records[position]
-                self._context.report(record.origin, record.value, error)
-                del documents[position]
-            # What was refused had displaced others in the fold: it must not count, so fold again without it.
-            if not refused:
-                break
+            self._writers[topic].write(list(group))
 
     def flush(self) -> None:
         """Nothing to do: ``put`` returns when the writes are acknowledged."""

@@ -1,79 +1,90 @@
-"""``writemodel.strategy``: how the documents of a batch become writes, each a pure fold.
+"""The writes of a batch: what each does to a collection, and of which records it comes."""
 
-Every fold keeps at most one document per ``_id``, so the writes of a batch may run in any order. What it keeps is
-the least of a total order, and each write does nothing where the collection already holds as good a document. Hence
-a batch may be written again, or cut anywhere, and the collection ends up the same. Among equals the first on the log
-counts; records of one ``_id`` share a partition, so across batches the first on the log is also the first to come.
-"""
-
-from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from mongo_sink.documents import Document, position_of
+from mongo_sink.documents import Document, Row
 
 
 class Insert(NamedTuple):
     """Write the document unless its ``_id`` is there."""
 
-    document: Document
+    row: Row
 
 
 class Replace(NamedTuple):
-    """Write the document where its ``_id`` is absent or matches ``condition``."""
+    """Write ``document`` where nothing matches ``filter``, or in the place of what does.
 
+    With ``unless_better``, a filter of more than the ``_id``, a document that is there and does not match is as good.
+    ``merged`` are the records behind it where ``row`` is not the only one.
+    """
+
+    row: Row
+    filter: Document
     document: Document
-    condition: dict[str, Any]
+    merged: tuple[Row, ...] = ()
+    unless_better: bool = False
 
 
 class Complete(NamedTuple):
     """Write the document unless its ``_id`` is there with ``field`` set."""
 
-    document: Document
+    row: Row
     field: str
 
 
-Write = Insert | Replace | Complete
+class Update(NamedTuple):
+    """Set ``fields`` in what matches ``filter``; where nothing does, ``inserted`` too. ``rows`` are behind it."""
+
+    rows: tuple[Row, ...]
+    filter: Document
+    fields: Document
+    inserted: Document
 
 
-class WriteModel(NamedTuple):
-    """``fold(documents, field)`` and whether it is told a field of the documents."""
+class Delete(NamedTuple):
+    """Remove what matches ``filter``."""
 
-    fold: Callable[[Iterable[Document], str | None], list[Write]]
-    needs_field: bool
-
-
-def insert_one(documents: Iterable[Document], field: str | None) -> list[Write]:
-    """Immutable: the first on the log with its ``_id`` stays for ever."""
-    return [Insert(document) for document in _least(documents, position_of)]
+    row: Row
+    filter: Document
 
 
-def replace_one_greater(documents: Iterable[Document], field: str | None) -> list[Write]:
-    """State: the document with the greatest ``field`` stays, in whatever order they come."""
-    key = str(field)
-    newest = _least(documents, lambda document: (-document[key], position_of(document)))
-    return [Replace(document, {key: {"$lt": document[key]}}) for document in newest]
+Write = Insert | Replace | Complete | Update | Delete
 
 
-def replace_one_once_set(documents: Iterable[Document], field: str | None) -> list[Write]:
-    """Completed once: a document whose ``field`` is set replaces the one where it was null, and then stays."""
-    key = str(field)
-    best = _least(documents, lambda document: (document[key] is None, position_of(document)))
-    return [Insert(document) if document[key] is None else Complete(document, key) for document in best]
+def rows_of(write: Write) -> tuple[Row, ...]:
+    """The records behind a write, in the order of the log."""
+    match write:
+        case Update():
+            return write.rows
+        case Replace() if write.merged:
+            return write.merged
+        case _:
+            return (write.row,)
 
 
-WRITE_MODELS = {
-    # MongoDB's connector has this one; here a duplicate key means that the document is written already.
-    "InsertOneDefaultStrategy": WriteModel(insert_one, needs_field=False),
-    "ReplaceOneGreaterStrategy": WriteModel(replace_one_greater, needs_field=True),
-    "ReplaceOneOnceSetStrategy": WriteModel(replace_one_once_set, needs_field=True),
-}
+def filter_of(write: Write) -> Document:
+    """What the write looks for, to find what is there already."""
+    if isinstance(write, Insert | Complete):
+        return {"_id": write.row.document["_id"]}
+    return write.filter
 
 
-def _least(documents: Iterable[Document], rank: Callable[[Document], Any]) -> Iterable[Document]:
-    """Of all documents with the same ``_id``, the one of least rank."""
-    kept: dict[Any, Document] = {}
-    for document in documents:
-        other = kept.setdefault(document["_id"], document)
-        if other is not document and rank(document) < rank(other):
-            kept[document["_id"]] = document
-    return kept.values()
+def document_of(write: Write) -> Document:
+    """What the collection holds where the write found nothing."""
+    match write:
+        case Update():
+            # Under a business key, which has none, the server gives an _id.
+            return (
+                {name: value for name, value in write.filter.items() if name == "_id"} | write.fields | write.inserted
+            )
+        case Replace():
+            return write.document
+        case Delete():
+            return {}
+        case _:
+            return write.row.document
+
+
+def without_id(document: Document) -> dict[str, Any]:
+    """The document's other fields."""
+    return {name: value for name, value in document.items() if name != "_id"}

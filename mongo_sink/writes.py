@@ -1,15 +1,15 @@
-"""A batch of writes to one collection: what is refused document by document, and what passes by waiting."""
+"""A batch of writes to one collection: what is refused record by record, and what passes by waiting."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bson import encode
 from bson.errors import InvalidDocument
-from pymongo import InsertOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, WriteConcernError
 
-from mongo_sink.documents import Document, Position, position_of
-from mongo_sink.write_models import Complete, Insert, Replace, Write
+from mongo_sink.documents import Document, hashable
+from mongo_sink.write_models import Complete, Delete, Insert, Replace, Update, Write, document_of, filter_of
 
 DUPLICATE = 11000
 # Per-document errors that say something about the server, not about the document: shutting down, not primary any
@@ -17,7 +17,8 @@ DUPLICATE = 11000
 PASSING = frozenset({6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436, 14031})
 MAX_BSON = 16 * 1024 * 1024
 
-Refused = dict[Position, "DocumentRefusedError"]
+Model = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
+Refused = list[tuple[Write, "DocumentRefusedError"]]
 
 
 class DocumentRefusedError(ValueError):
@@ -35,46 +36,49 @@ def write(collection: Any, writes: Sequence[Write]) -> Refused:
     """Do the writes, in any order, acknowledged.
 
     Returns:
-        The positions of the documents that were refused, and why. If the driver refused the batch for the sake of
-        some, the others are not written yet: they are to be written again without those named.
+        The writes that were refused, and why. If the driver refused the batch for the sake of some, the others are
+        not done yet: they are to be done again without those named.
 
     Raises:
         pymongo.errors.PyMongoError, ServerNotReadyError: those in ``TRANSIENT`` pass; writing again is harmless.
     """
     writes, models = _models(collection, writes)
     if not models:
-        return {}
+        return []
     try:
         collection.bulk_write(models, ordered=False)
     except BulkWriteError as error:
         if error.details["writeConcernErrors"]:
             raise ServerNotReadyError(f"write concern: {error.details['writeConcernErrors'][0]}") from error
-        return _refused(writes, error.details["writeErrors"])
+        return list(_refused(writes, error.details["writeErrors"]))
     except (InvalidDocument, DocumentTooLarge, OverflowError):
-        refused = dict(_unencodable(writes))
+        refused = list(_unencodable(writes))
         if not refused:
             raise
         return refused
-    return {}
+    return []
 
 
-def _models(collection: Any, writes: Sequence[Write]) -> tuple[list[Write], list[Any]]:
+def _models(collection: Any, writes: Sequence[Write]) -> tuple[list[Write], list[Model]]:
     """The writes that are still to be done, and each as the driver's model."""
     held = _held(collection, [each for each in writes if isinstance(each, Complete)])
     left: list[Write] = []
-    models: list[InsertOne[Document] | ReplaceOne[Document]] = []
+    models: list[Model] = []
     for each in writes:
-        id_ = each.document["_id"]
         match each:
-            case Insert(document):
-                models.append(InsertOne(document))
-            case Replace(document, condition):
-                # Where the condition fails, the upsert runs into the unique _id: as good a document is there.
-                models.append(ReplaceOne({"_id": id_, **condition}, document, upsert=True))
-            case Complete(document) if id_ not in held:
-                models.append(InsertOne(document))
-            case Complete(document) if held[id_] is None:
-                models.append(ReplaceOne({"_id": id_}, document, upsert=True))
+            case Insert(row):
+                models.append(InsertOne(row.document))
+            case Replace(_, filter_, document):
+                models.append(ReplaceOne(filter_, document, upsert=True))
+            case Update(_, filter_, fields, inserted):
+                changes = {"$set": fields} | ({"$setOnInsert": inserted} if inserted else {})
+                models.append(UpdateOne(filter_, changes, upsert=True))
+            case Delete(_, filter_):
+                models.append(DeleteOne(filter_))
+            case Complete(row) if hashable(row.document["_id"]) not in held:
+                models.append(InsertOne(row.document))
+            case Complete(row) if held[hashable(row.document["_id"])] is None:
+                models.append(ReplaceOne(filter_of(each), row.document, upsert=True))
             case _:
                 continue
         left.append(each)
@@ -92,31 +96,40 @@ def _held(collection: Any, writes: Sequence[Complete]) -> dict[Any, Any]:
     if not writes:
         return {}
     field = writes[0].field
-    ids = [each.document["_id"] for each in writes]
-    return {row["_id"]: row.get(field) for row in collection.find({"_id": {"$in": ids}}, {field: 1})}
+    ids = [each.row.document["_id"] for each in writes]
+    return {hashable(row["_id"]): row.get(field) for row in collection.find({"_id": {"$in": ids}}, {field: 1})}
 
 
-def _refused(writes: Sequence[Write], errors: Iterable[dict[str, Any]]) -> Refused:
-    refused = {}
+def _refused(writes: Sequence[Write], errors: Iterable[dict[str, Any]]) -> Iterator[tuple[Write, DocumentRefusedError]]:
     for error in errors:
         each = writes[error["index"]]
-        if error["code"] == DUPLICATE:
-            if isinstance(each, Complete):
-                raise ServerNotReadyError(f"{each.document['_id']} was inserted by another in between")
-            continue
         message = f"{error['code']}: {error['errmsg']}"
+        if error["code"] == DUPLICATE and _own_key(error, each):
+            if isinstance(each, Insert) or (isinstance(each, Replace) and each.unless_better):
+                continue  # written already, or as good a document is there
+            # Looked for, not found, and there: another writer was faster. The next attempt finds what it wrote.
+            raise ServerNotReadyError(f"{filter_of(each)} was inserted by another in between")
         if error["code"] in PASSING:
             raise ServerNotReadyError(message)
-        refused[position_of(each.document)] = DocumentRefusedError(message)
-    return refused
+        yield each, DocumentRefusedError(message)
 
 
-def _unencodable(writes: Iterable[Write]) -> Iterable[tuple[Position, DocumentRefusedError]]:
+def _own_key(error: dict[str, Any], each: Write) -> bool:
+    """Whether the duplicate is of what the write looks for, and not of another unique index."""
+    own = {"_id"} if "_id" in filter_of(each) else set(filter_of(each))
+    if "keyPattern" in error:
+        return set(error["keyPattern"]) == own
+    _, named, index = error["errmsg"].partition(" index: ")  # the embedded stand-in's, and MongoDB's before 4.4
+    name = index.partition(" dup key")[0].rpartition("$")[2]
+    return not named or (name == "_id_") == (own == {"_id"})
+
+
+def _unencodable(writes: Iterable[Write]) -> Iterator[tuple[Write, DocumentRefusedError]]:
     for each in writes:
         try:
-            size = len(encode(each.document))
+            size = len(encode(document_of(each)))
         except (InvalidDocument, OverflowError) as error:
-            yield position_of(each.document), DocumentRefusedError(f"not BSON: {error}")
+            yield each, DocumentRefusedError(f"not BSON: {error}")
             continue
         if size > MAX_BSON:
-            yield position_of(each.document), DocumentRefusedError(f"{size} bytes of BSON are more than {MAX_BSON}")
+            yield each, DocumentRefusedError(f"{size} bytes of BSON are more than {MAX_BSON}")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from mongo_sink.documents import document_of
+from mongo_sink.documents import Row, document_of, placed
 from mongo_sink.task import SinkRecord
 from schemas.events import (
     Contribution,
@@ -85,3 +85,13 @@ def record(event: Event, offset: int = 0, partition: int = 0) -> SinkRecord:
 
 def document(event: Event, id_: Any, offset: int = 0, partition: int = 0) -> dict[str, Any]:
     return document_of(event, record(event, offset, partition).origin, id_)
+
+
+def row(event: Event, id_: Any, offset: int = 0, partition: int = 0) -> Row:
+    origin = record(event, offset, partition).origin
+    return Row(origin, document_of(event, origin, id_))
+
+
+def tombstone(id_: str, offset: int = 0, topic: str = "local_updates", partition: int = 0) -> Row:
+    origin = Origin(topic, partition, offset, id_.encode(), NOON + offset)
+    return Row(origin, placed({"_id": id_}, origin), tombstone=True)

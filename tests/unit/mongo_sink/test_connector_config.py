@@ -54,16 +54,17 @@ def test_numbers_may_be_text_and_classes_may_carry_mongodbs_package():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"max.batch.size": 0}, "plain: max.batch.size is 0: Input should be greater than 0"),
+        ({"max.batch.size": -1}, "plain: max.batch.size is -1: Input should be greater than or equal to 0"),
         ({"connection.uri": "localhost"}, "plain: connection.uri is 'localhost': String should match pattern"),
         ({"errors.tolerance": "some"}, "plain: errors.tolerance is 'some': Input should be 'none' or 'all'"),
         ({"max.rate": 5}, "plain: max.rate is not a property that it knows"),
         ({"topics": "iot_steam"}, "plain: topics names 'iot_steam', which has no schema here"),
         ({"topic.override.global_models.collection": "x"}, "plain: topic.override.global_models.collection overrides"),
-        ({"topic.override.iot_stream.database": "x"}, "plain: by_topic.iot_stream.database is not a property"),
+        ({"topic.override.iot_stream.database": "x"}, "iot_stream.database is not supported: a connector has one"),
+        ({"topic.override.iot_stream.max.rate": 5}, "plain: by_topic.iot_stream.max.rate is not a property"),
         ({"writemodel.strategy": "DeleteOne"}, "plain: writemodel.strategy 'DeleteOne' is none of InsertOneDefault"),
         ({"writemodel.strategy": "ReplaceOneGreaterStrategy"}, "needs writemodel.strategy.value.field"),
-        ({"document.id.strategy.value.field": "epoch"}, "'KafkaMetaDataStrategy' takes no document.id.strategy.value"),
+        ({"document.id.strategy.value.field": "epoch"}, "'BsonOidStrategy' takes no document.id.strategy.value.field"),
         (
             {"document.id.strategy": "ValueFieldStrategy", "document.id.strategy.value.field": "epoch"},
             "plain: predictions has no field 'epoch'",

@@ -4,9 +4,7 @@ import bson
 import pytest
 
 from mongo_sink.documents import position_of
-from mongo_sink.ids import ID_STRATEGIES
 from schemas.topics import TOPIC_OF
-from schemas.wire import Origin
 from tests.unit.mongo_sink.sink_events import ROOM, document, global_model, letter, prediction, reading, update, weights
 
 MOMENT = datetime(2004, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -51,15 +49,3 @@ def test_nested_records_are_documents_and_weights_are_binary():
     assert made["weights"] == weights()
     assert document(prediction(scored=False), "id")["forecast"] == ROOM._asdict()
     assert document(prediction(scored=False), "id")["actual"] is None
-
-
-@pytest.mark.parametrize(
-    ("strategy", "field", "id_"),
-    [
-        ("KafkaMetaDataStrategy", None, "local_updates#1#5"),
-        ("ValueFieldStrategy", "device_id", "mote-07"),
-        ("ValueFieldStrategy", "sequence", 3),
-    ],
-)
-def test_ids(strategy, field, id_):
-    assert ID_STRATEGIES[strategy].id_of(update(3), Origin("local_updates", 1, 5), field) == id_

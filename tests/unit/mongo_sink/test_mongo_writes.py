@@ -4,16 +4,17 @@ from threading import Event as Signal
 
 import pytest
 from bson import encode
-from pymongo import InsertOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge
 
 from mongo_sink.config import MongoConfig
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.task import SinkTaskContext, StoppedWaitingError
+from mongo_sink.topic_writer import TopicWriter
 from mongo_sink.waiting import waiting
-from mongo_sink.write_models import Complete, Insert, Replace
+from mongo_sink.write_models import Complete, Delete, Insert, Replace, Update
 from mongo_sink.writes import MAX_BSON, TRANSIENT, ServerNotReadyError, write
-from tests.unit.mongo_sink.sink_events import document, prediction, reading, record, update
+from tests.unit.mongo_sink.sink_events import prediction, reading, record, row, tombstone, update
 
 
 class Collection:
@@ -32,22 +33,33 @@ class Collection:
             raise error
 
 
-def bulk(*codes, concern=()):
-    rows = [{"index": index, "code": code, "errmsg": f"E{code}"} for index, code in enumerate(codes) if code]
+def bulk(*codes, concern=(), **more):
+    rows = [{"index": index, "code": code, "errmsg": f"E{code}"} | more for index, code in enumerate(codes) if code]
     return BulkWriteError({"writeErrors": rows, "writeConcernErrors": list(concern)})
 
 
 def inserts(count):
-    return [Insert(document(reading(), f"id-{offset}", offset)) for offset in range(count)]
+    return [Insert(row(reading(), f"id-{offset}", offset)) for offset in range(count)]
+
+
+def greater(event, id_):
+    made = row(event, id_)
+    return Replace(made, {"_id": id_, "sequence": {"$lt": event.sequence}}, made.document, unless_better=True)
+
+
+def replace(event, id_):
+    made = row(event, id_)
+    return Replace(made, {"_id": id_}, made.document)
 
 
 def test_what_is_there_already_is_done():
-    assert write(Collection(bulk(11000, 11000)), inserts(2)) == {}
+    assert write(Collection(bulk(11000, 11000)), inserts(2)) == []
+    assert write(Collection(bulk(11000)), [greater(update(1), "a")]) == []
 
 
 def test_a_refused_document_is_named_by_its_place_on_the_log():
-    refused = write(Collection(bulk(11000, 121, 0)), inserts(3))
-    assert {place: str(error) for place, error in refused.items()} == {("iot_stream", 0, 1): "121: E121"}
+    ((refused, error),) = write(Collection(bulk(11000, 121, 0)), inserts(3))
+    assert (refused.row.position, str(error)) == (("iot_stream", 0, 1), "121: E121")
 
 
 @pytest.mark.parametrize("error", [bulk(91), bulk(11000, 14031), bulk(concern=[{"code": 64, "errmsg": "timeout"}])])
@@ -56,16 +68,35 @@ def test_errors_of_the_server_pass_and_blame_no_document(error):
         write(Collection(error), inserts(2))
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"keyPattern": {"device_id": 1}},
+        {"errmsg": "E11000 duplicate key error collection: x.a index: device_id_1 dup key: { device_id: 1 }"},
+    ],
+)
+def test_a_duplicate_in_another_unique_index_is_a_refusal_and_not_a_document_that_is_there(told):
+    for each in (inserts(1)[0], replace(update(1), "a"), greater(update(1), "a")):
+        assert [refused for refused, _ in write(Collection(bulk(11000, **told)), [each])] == [each]
+
+
+@pytest.mark.parametrize("each", [replace(update(1), "a"), Update((row(update(1), "a"),), {"k.l": 1}, {}, {})])
+def test_what_another_inserts_between_looking_and_writing_is_looked_for_again(each):
+    pattern = dict.fromkeys(each.filter, 1)
+    with pytest.raises(ServerNotReadyError, match="in between"):
+        write(Collection(bulk(11000, keyPattern=pattern)), [each])
+
+
 def test_what_the_driver_cannot_encode_is_named_and_nothing_else():
-    good, nul, huge, large = (document(update(1), name, offset) for offset, name in enumerate("abcd"))
-    nul["errors"] = [{"nul\0": 1}]
-    huge["example_count"] = 2**70
-    large["weights"] = bytes(MAX_BSON)
+    good, nul, huge, large = (row(update(1), name, offset) for offset, name in enumerate("abcd"))
+    nul.document["errors"] = [{"nul\0": 1}]
+    huge.document["example_count"] = 2**70
+    large.document["weights"] = bytes(MAX_BSON)
     for bad in (nul, huge, large):
         collection = Collection(None)
         collection.bulk_write = encoding(collection.bulk_write)
         refused = write(collection, [Insert(good), Insert(bad)])
-        assert list(refused) == [("local_updates", 0, bad["_log"]["offset"])]
+        assert [each for each, _ in refused] == [Insert(bad)]
         assert collection.sent == []
 
 
@@ -82,24 +113,31 @@ def encoding(bulk_write):
 
 
 def test_each_write_is_what_the_server_can_do_atomically():
-    insert, replace = document(reading(), "a"), document(update(7), "mote-07")
+    made, there = row(reading(), "a"), tombstone("b")
     collection = Collection()
-    write(collection, [Insert(insert), Replace(replace, {"sequence": {"$lt": 7}})])
-    conditional = ReplaceOne({"_id": "mote-07", "sequence": {"$lt": 7}}, replace, upsert=True)
-    assert collection.sent == [[InsertOne(insert), conditional]]
+    updating = Update((made,), {"a.b": 1}, {"c": 2}, {"_insertedTS": 3})
+    write(collection, [Insert(made), greater(update(7), "mote-07"), updating, Delete(there, {"_id": "b"})])
+    assert collection.sent == [
+        [
+            InsertOne(made.document),
+            ReplaceOne({"_id": "mote-07", "sequence": {"$lt": 7}}, row(update(7), "mote-07").document, upsert=True),
+            UpdateOne({"a.b": 1}, {"$set": {"c": 2}, "$setOnInsert": {"_insertedTS": 3}}, upsert=True),
+            DeleteOne({"_id": "b"}),
+        ]
+    ]
 
 
 def test_a_completion_is_inserted_replaces_or_is_passed_over_by_what_is_there():
-    new = {name: document(prediction(name, scored=True), name) for name in ("absent", "open", "scored")}
+    new = {name: row(prediction(name, scored=True), name) for name in ("absent", "open", "scored")}
     collection = Collection(held=[{"_id": "open", "actual": None}, {"_id": "scored", "actual": {"light": 1.0}}])
     write(collection, [Complete(each, "actual") for each in new.values()])
-    replacement = ReplaceOne({"_id": "open"}, new["open"], upsert=True)
-    assert collection.sent == [[InsertOne(new["absent"]), replacement]]
+    replacement = ReplaceOne({"_id": "open"}, new["open"].document, upsert=True)
+    assert collection.sent == [[InsertOne(new["absent"].document), replacement]]
 
 
 def test_a_completion_that_meets_another_writer_is_tried_again():
     with pytest.raises(ServerNotReadyError, match="in between"):
-        write(Collection(bulk(11000)), [Complete(document(prediction(scored=True), "a"), "actual")])
+        write(Collection(bulk(11000)), [Complete(row(prediction(scored=True), "a"), "actual")])
 
 
 def test_waiting_ends_when_told_to_stop():
@@ -121,7 +159,7 @@ def reported():
     return []
 
 
-def task_on(collection, reported):
+def task_on(collection, reported, **changes):
     """A task on ``collection``, without a server."""
     context = SinkTaskContext(lambda origin, value, error: reported.append(origin.offset), Signal())
     task = MongoSinkTask(context)
@@ -136,10 +174,21 @@ def task_on(collection, reported):
         "writemodel.strategy": "ReplaceOneGreaterStrategy",
         "writemodel.strategy.value.field": "sequence",
     }
-    task._config = MongoConfig.of(properties)
-    task._database = {"local_updates": collection}
-    task._patiently = waiting("MongoDB", TRANSIENT, context.stopping)
+    kept = {key: value for key, value in (properties | changes).items() if value is not None}
+    own = MongoConfig.of(kept).by_topic["local_updates"]
+    patiently = waiting("MongoDB", TRANSIENT, context.stopping)
+    writer = TopicWriter({"local_updates": collection}, "local_updates", own, context, patiently)
+    writer._prepared = True
+    task._writers = {"local_updates": writer}
     return task
+
+
+UPDATES = {
+    "writemodel.strategy": "UpdateOneTimestampsStrategy",
+    "writemodel.strategy.value.field": None,
+    "document.id.strategy": "FullKeyStrategy",
+    "document.id.strategy.value.field": None,
+}
 
 
 def test_a_refused_update_does_not_hide_the_one_before_it(reported):
@@ -155,3 +204,56 @@ def test_mongodb_away_is_waited_for_and_logged(reported, caplog):
     assert len(collection.sent) == 2
     assert "waiting for MongoDB, attempt 1: AutoReconnect: 127.0.0.1:9: refused" in caplog.text
     assert "Topology" not in caplog.text
+
+
+def test_of_updates_that_were_merged_the_one_that_is_refused_is_found(reported):
+    collection = Collection(bulk(121), None, bulk(121), None)
+    task_on(collection, reported, **UPDATES).put([record(update(each), each) for each in (1, 2, 3)])
+    assert reported == [2]
+    sent = [[model._doc["$set"]["sequence"] for model in models] for models in collection.sent]
+    assert sent == [[3], [1], [2], [3]]
+
+
+def test_a_tombstone_is_no_hiding_place_for_what_is_refused_after_it(reported):
+    collection = Collection(bulk(121), None, None, None, bulk(121))
+    gone = record(update(9), 2)._replace(event=None)
+    rows = [record(update(1), 1), gone, record(update(3), 3), record(update(4), 4)]
+    task_on(collection, reported, **UPDATES, **{"delete.on.null.values": True}).put(rows)
+    assert reported == [4]
+    assert [type(models[0]) for models in collection.sent] == [ReplaceOne, UpdateOne, DeleteOne, UpdateOne, UpdateOne]
+
+
+def test_a_record_that_makes_no_document_is_reported_and_the_others_are_written(reported):
+    collection = Collection()
+    keyless = record(update(1), 5)
+    task_on(collection, reported, **UPDATES).put(
+        [keyless._replace(origin=keyless.origin._replace(key=None)), record(update(2), 6)]
+    )
+    assert reported == [5]
+    assert len(collection.sent[0]) == 1
+
+
+def test_a_topics_batches_are_no_larger_than_told(reported):
+    collection = Collection()
+    changes = {"writemodel.strategy": "InsertOneDefaultStrategy", "writemodel.strategy.value.field": None}
+    own = {"document.id.strategy": "KafkaMetaDataStrategy", "document.id.strategy.value.field": None}
+    task_on(collection, reported, **changes, **own, **{"topic.override.local_updates.max.batch.size": "2"}).put(
+        [record(update(each), each) for each in range(5)]
+    )
+    assert [len(models) for models in collection.sent] == [2, 2, 1]
+
+
+def test_where_the_chain_takes_an_inserted_documents_id_it_has_one_that_no_redelivery_doubles(reported):
+    properties = {
+        "writemodel.strategy": "InsertOneDefaultStrategy",
+        "writemodel.strategy.value.field": None,
+        "post.processor.chain": "DocumentIdAdder,BlockListValueProjector",
+        "value.projection.type": "BlockList",
+        "value.projection.list": "_id",
+    }
+    collection = Collection()
+    for _ in range(2):
+        task_on(collection, reported, **properties).put([record(update(1), 1)])
+    (first,), (second,) = collection.sent
+    assert first._doc["_id"] == second._doc["_id"]
+    assert next(iter(first._doc)) == "_id"
