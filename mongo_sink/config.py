@@ -44,7 +44,7 @@ class MongoConfig(ConnectorConfig):
         for topic in listed(properties.get("topics", ())):
             prefix = f"{OVERRIDE}{topic}."
             own = {key.removeprefix(prefix): overrides.pop(key) for key in list(overrides) if key.startswith(prefix)}
-            by_topic[topic] = _collection(topic, shared | _own(topic, common(own)))
+            by_topic[topic] = _collection(topic, shared | common(_own(topic, own)))
         if overrides:
             raise ValueError(f"{next(iter(overrides))} overrides a topic that is not in topics")
         return {**rest, "by_topic": by_topic}
@@ -131,7 +131,7 @@ def _own(topic: str, own: dict[str, Any]) -> dict[str, Any]:
         ValueError: it says what is one thing for the whole connector here.
     """
     for key in own:
-        if key in ("connection.uri", "database", *(OF_CONNECTORS - OF_TOPICS)):
+        if key.partition(".")[0] == "transforms" or key in ("connection.uri", "database", *(OF_CONNECTORS - OF_TOPICS)):
             raise ValueError(f"{OVERRIDE}{topic}.{key} is not supported: a connector has one {key}")
     return own
 

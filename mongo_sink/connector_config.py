@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from mongo_sink.properties import ClassName, Lower, Names, Table
+from mongo_sink.transforms import hoisted
 from mongo_sink.unsupported import without_unsupported
 from schemas.topics import TOPICS
 
@@ -85,7 +86,7 @@ def common(properties: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: a converter cannot read this log, or something is not supported.
     """
-    rest = without_unsupported(properties)
+    rest = without_unsupported(hoisted(properties))
     for key, needed in CONVERTERS.items():
         name = str(rest.pop(key, needed)).rpartition(".")[2]
         if needed and name != needed:

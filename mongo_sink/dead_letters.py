@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from traceback import format_exception
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mongo_sink.config import ConnectorConfig
+from mongo_sink.letter_headers import context_headers
 from schemas.codec import Codec, UndecodableRecord
 from schemas.wire import Headers, Origin, dead_letter
 
@@ -17,7 +17,6 @@ FLUSH_SECONDS = 1.0
 # Kafka's default limit is 1 MiB a record; a letter is a little larger than what it holds.
 LONGEST_ORIGINAL = 900_000
 LONGEST_SHOWN = 1000  # bytes of a value in the log
-CONTEXT = "__connect.errors."
 
 Settled = Mapping[tuple[str, int], int]
 
@@ -116,21 +115,3 @@ class DeadLetterReporter:
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
             self._undelivered.append(error)
-
-
-def context_headers(connector: str, task: int, origin: Origin, error: Exception) -> Headers:
-    """What Kafka Connect says of a dead letter in its headers, ``__connect.errors.…``."""
-    undecodable = isinstance(error, UndecodableRecord)
-    said = {
-        "topic": origin.topic,
-        "partition": origin.partition,
-        "offset": origin.offset,
-        "connector.name": connector,
-        "task.id": task,
-        "stage": "VALUE_CONVERTER" if undecodable else "TASK_PUT",
-        "class.name": "schemas.codec.Codec" if undecodable else "mongo_sink.task.SinkTask",
-        "exception.class.name": f"{type(error).__module__}.{type(error).__qualname__}",
-        "exception.message": str(error),
-        "exception.stacktrace": "".join(format_exception(error)),
-    }
-    return [(CONTEXT + name, str(value).encode(errors="replace")) for name, value in said.items()]

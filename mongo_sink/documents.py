@@ -20,11 +20,15 @@ class UnusableRecordError(ValueError):
 
 
 class Row(NamedTuple):
-    """A record as it is to be written; of a tombstone, that has none, ``document`` is only ``_id`` and place."""
+    """A record as it is to be written; of a tombstone, that has none, ``document`` is only ``_id`` and place.
+
+    ``key`` is the ``_id`` that the record's key stands for, where one deletes by it.
+    """
 
     origin: Origin
     document: Document
     tombstone: bool = False
+    key: Any = None
 
     @property
     def position(self) -> Position:

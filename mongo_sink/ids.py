@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from bson import Binary, ObjectId
 
 from mongo_sink.documents import Document, UnusableRecordError
+from mongo_sink.keys import key_of, key_text
 from mongo_sink.projections import Projection
 from schemas.wire import Origin
 
@@ -20,6 +21,9 @@ class IdOptions(NamedTuple):
     field: str | None = None
     uuid_format: str = "string"
     projection: Projection | None = None
+    key_field: str | None = None
+    """Under which the key's text is to stand in a document, as ``HoistField$Key`` puts it."""
+    key_projection: Projection | None = None
 
 
 class IdStrategy(NamedTuple):
@@ -28,6 +32,7 @@ class IdStrategy(NamedTuple):
     make: Callable[[IdOptions], IdOf]
     needs_field: bool = False
     needs_projection: bool = False
+    needs_key_projection: bool = False
     of_key: bool = False
     """Whether it looks at the record's key alone, so that a tombstone has this ``_id`` too."""
 
@@ -35,20 +40,6 @@ class IdStrategy(NamedTuple):
 def place(origin: Origin) -> str:
     """Where on the log, in one word: the ``_id`` of ``KafkaMetaDataStrategy``."""
     return f"{origin.topic}#{origin.partition}#{origin.offset}"
-
-
-def key_text(origin: Origin) -> str:
-    """The record's key, which is plain text in this log.
-
-    Raises:
-        UnusableRecordError: it has none, or it is no text.
-    """
-    if origin.key is None:
-        raise UnusableRecordError("the record has no key to be its _id")
-    try:
-        return origin.key.decode()
-    except UnicodeDecodeError as error:
-        raise UnusableRecordError(f"the record's key is not text: {error}") from error
 
 
 def object_id(origin: Origin) -> ObjectId:
@@ -96,8 +87,15 @@ def _value_field(options: IdOptions) -> IdOf:
 
 def _partial_value(options: IdOptions) -> IdOf:
     projection = options.projection
-    assert projection is not None, "a strategy that needs a projection is configured with one"
+    assert projection is not None, "a strategy that needs one is configured with one"
     return lambda document, origin: projection.of(document)
+
+
+def _partial_key(options: IdOptions) -> IdOf:
+    projection, field = options.key_projection, options.key_field
+    assert projection is not None, "a strategy that needs one is configured with one"
+    assert field is not None, "a strategy that needs it is configured with it"
+    return lambda document, origin: projection.of({field: key_text(origin)})
 
 
 def _uuid(options: IdOptions) -> IdOf:
@@ -109,8 +107,10 @@ def _uuid(options: IdOptions) -> IdOf:
 ID_STRATEGIES = {
     "BsonOidStrategy": IdStrategy(lambda options: lambda document, origin: object_id(origin)),
     "KafkaMetaDataStrategy": IdStrategy(lambda options: lambda document, origin: place(origin)),
-    # The original wants a document for a key and makes that the _id; the keys of this log are plain text.
-    "FullKeyStrategy": IdStrategy(lambda options: lambda document, origin: key_text(origin), of_key=True),
+    # The original has no use for the keys of this log as they are, plain text: HoistField$Key makes documents of them.
+    "FullKeyStrategy": IdStrategy(lambda o: lambda document, origin: key_of(origin, o.key_field), of_key=True),
+    "PartialKeyStrategy": IdStrategy(_partial_key, needs_key_projection=True, of_key=True),
+    "ProvidedInKeyStrategy": IdStrategy(lambda options: lambda document, origin: key_text(origin), of_key=True),
     "ProvidedInValueStrategy": IdStrategy(lambda options: lambda document, origin: provided(document)),
     "UuidProvidedInValueStrategy": IdStrategy(lambda options: lambda document, origin: provided_uuid(document)),
     "PartialValueStrategy": IdStrategy(_partial_value, needs_projection=True),

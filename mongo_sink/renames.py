@@ -27,6 +27,8 @@ def mapping_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for entry in entries:
         if set(entry) != {"oldName", "newName"}:
             raise ValueError(f"field.renamer.mapping has {dict(entry)}, which is not an oldName and a newName")
+        if str(entry["oldName"]).startswith("key."):
+            raise ValueError(f"field.renamer.mapping has {entry['oldName']!r}: keys are not renamed here")
     return {str(entry["oldName"]): str(entry["newName"]) for entry in entries}
 
 

@@ -9,6 +9,7 @@ from mongo_sink.post_processors import POST_PROCESSORS
 from mongo_sink.projections import KINDS, Projection
 from mongo_sink.properties import ClassName, ClassNames, JsonArray, Lower, Names, Table
 from mongo_sink.renames import mapping_of, rules_of
+from mongo_sink.transforms import KEY_FIELD
 from mongo_sink.unsupported import known
 from mongo_sink.write_strategies import WRITE_STRATEGIES, WriteStrategy
 
@@ -16,6 +17,7 @@ ProjectionType = Annotated[Literal["none", "", "allowlist", "whitelist", "blockl
 UuidFormat = Annotated[Literal["string", "binary"], Lower]
 Granularity = Annotated[Literal["", "seconds", "minutes", "hours"], Lower]
 PARTIAL = "document.id.strategy.partial.value.projection"
+PARTIAL_KEY = "document.id.strategy.partial.key.projection"
 
 
 class TopicConfig(Table):
@@ -28,6 +30,9 @@ class TopicConfig(Table):
     uuid_format: UuidFormat = Field("string", alias="document.id.strategy.uuid.format")
     id_projection_type: ProjectionType = Field("", alias=f"{PARTIAL}.type")
     id_projection_list: Names = Field((), alias=f"{PARTIAL}.list")
+    key_projection_type: ProjectionType = Field("", alias=f"{PARTIAL_KEY}.type")
+    key_projection_list: Names = Field((), alias=f"{PARTIAL_KEY}.list")
+    key_field: str | None = Field(None, alias=KEY_FIELD)
     processors: ClassNames = Field(("DocumentIdAdder",), alias="post.processor.chain")
     projection_type: ProjectionType = Field("none", alias="value.projection.type")
     projection_list: Names = Field((), alias="value.projection.list")
@@ -69,6 +74,11 @@ class TopicConfig(Table):
     def id_projection(self) -> Projection | None:
         """Which fields make an ``_id``: as in the original those of the value's projection, if nothing else is said."""
         return _projection(self.id_projection_type, self.id_projection_list) or self.projection
+
+    @property
+    def key_projection(self) -> Projection | None:
+        """Which fields of a key make an ``_id``."""
+        return _projection(self.key_projection_type, self.key_projection_list)
 
     @model_validator(mode="after")
     def _strategies(self) -> Self:

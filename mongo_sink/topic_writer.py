@@ -6,7 +6,8 @@ from typing import Any
 from tenacity import Retrying
 
 from mongo_sink.documents import Position, Row, UnusableRecordError, placed, value_of
-from mongo_sink.ids import ID_STRATEGIES, IdOptions, key_text, object_id
+from mongo_sink.ids import ID_STRATEGIES, IdOf, IdOptions, object_id
+from mongo_sink.keys import deleted_id
 from mongo_sink.post_processors import ChainOptions, Processor, chain_of
 from mongo_sink.preparing import prepare
 from mongo_sink.rate_limit import RateLimit
@@ -33,7 +34,7 @@ class TopicWriter:
     ) -> None:
         self._database, self._topic, self._config = database, topic, config
         self._context, self._patiently = context, patiently
-        self._chain = chain(config)
+        self._chain, self._id_of = chain(config), id_of(config)
         self._limit = RateLimit(config.rate_timeout_ms, config.rate_every, context.stopping)
         self._prepared = False
 
@@ -68,15 +69,16 @@ class TopicWriter:
         Raises:
             UnusableRecordError: its document lacks what the properties want of it.
         """
-        origin = record.origin
+        config, origin = self._config, record.origin
+        key = None if config.strategy.needs_id else deleted_id(origin, config.key_field)
         if record.event is None:
-            return Row(origin, placed({"_id": key_text(origin)}, origin), tombstone=True)
+            return Row(origin, placed({"_id": self._id_of({}, origin)}, origin), tombstone=True, key=key)
         document = self._chain(value_of(record.event, origin.topic), origin)
-        if "_id" not in document and self._config.strategy_name == "InsertOneDefaultStrategy":
+        if "_id" not in document and config.strategy_name == "InsertOneDefaultStrategy":
             # The original has the driver give one, another at each delivery.
             document = document | {"_id": object_id(origin)}
-        row = Row(origin, placed(document, origin))
-        self._config.strategy.check(row, self._config.write_model_field)
+        row = Row(origin, placed(document, origin), key=key)
+        config.strategy.check(row, config.write_model_field)
         return row
 
     def _written(self, rows: dict[Position, Row]) -> Iterator[tuple[Position, Exception]]:
@@ -99,12 +101,19 @@ class TopicWriter:
                 break
 
 
+def id_of(config: TopicConfig) -> IdOf:
+    """The ``_id`` as the topic's properties say."""
+    options = IdOptions(
+        config.id_field, config.uuid_format, config.id_projection, config.key_field, config.key_projection
+    )
+    return ID_STRATEGIES[config.id_strategy].make(options)
+
+
 def chain(config: TopicConfig) -> Processor:
     """From an event's fields to its document, as the topic's properties say."""
-    id_options = IdOptions(config.id_field, config.uuid_format, config.id_projection)
     mapping, rules = mapping_of(config.mapping), rules_of(config.rules)
     options = ChainOptions(
-        ID_STRATEGIES[config.id_strategy].make(id_options),
+        id_of(config),
         config.overwrite_id,
         config.projection,
         by_mapping(mapping) if mapping else None,

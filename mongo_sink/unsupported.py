@@ -9,26 +9,21 @@ DEFAULTS = {
     "delete.writemodel.strategy": ("DeleteOneDefaultStrategy",),
     "key.projection.type": ("none", ""),
     "key.projection.list": ("",),
-    "document.id.strategy.partial.key.projection.type": ("none", ""),
-    "document.id.strategy.partial.key.projection.list": ("",),
     "change.data.capture.handler": ("",),
     "namespace.mapper.error.if.invalid": ("false",),
     "timeseries.timefield.auto.convert.locale.language.tag": ("",),
     "server.api.version": ("",),
     "server.api.strict": ("false",),
     "server.api.deprecation.errors": ("false",),
-    "transforms": ("",),
     "predicates": ("",),
     "provider": ("",),
 }
-KEYS = "the keys of this log are plain text and have no fields"
+KEYS = "the keys of this log are plain text, of which there is nothing to choose"
 REASONS = {
-    "transforms": "single message transforms are code of Kafka Connect's; post.processor.chain renames and projects",
     "predicates": "they choose between single message transforms, which are code of Kafka Connect's",
     "change.data.capture.handler": "the topics carry events, and no changes of another database",
     "namespace.mapper": "a topic has one collection, named by collection or topic.override.<topic>.collection",
     "key.projection": KEYS,
-    "document.id.strategy.partial.key": KEYS,
     "delete.writemodel.strategy": "a tombstone deletes by _id, as DeleteOneDefaultStrategy does",
     "timeseries.timefield.auto.convert.": "milliseconds and ISO 8601 are converted, in no other format or language",
     "connection.ssl": "say it in connection.uri, e.g. tls=true&tlsCAFile=/path",
@@ -41,9 +36,7 @@ REASONS = {
     "admin.override": "the sink's own clients are set in mongo_sink/worker.py",
 }
 CLASSES = {
-    "PartialKeyStrategy": KEYS,
-    "ProvidedInKeyStrategy": KEYS,
-    "UuidProvidedInKeyStrategy": KEYS,
+    "UuidProvidedInKeyStrategy": "the keys of this log are no UUIDs",
     "AllowListKeyProjector": KEYS,
     "BlockListKeyProjector": KEYS,
     "WhitelistKeyProjector": KEYS,

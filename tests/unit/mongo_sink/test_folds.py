@@ -239,7 +239,7 @@ def test_a_business_key_is_looked_for_by_dotted_names_and_leaves_the_id_to_the_s
 
 
 def test_records_delete_by_their_keys_or_by_business_key():
-    rows = [free_row(0, 0, "a", {}, 0), free_row(1, 0, "a", {}, 0)]
+    rows = [free_row(each, 0, None, {}, 0)._replace(key="a") for each in (0, 1)]
     assert WRITE_STRATEGIES["DeleteOneDefaultStrategy"].writes(rows, None) == [Delete(rows[1], {"_id": "a"})]
     row_ = free_row(0, 0, {"k": {"l": 1}}, {}, 0)
     assert WRITE_STRATEGIES["DeleteOneBusinessKeyStrategy"].writes([row_], None) == [Delete(row_, {"k.l": 1})]
