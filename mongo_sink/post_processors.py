@@ -22,7 +22,7 @@ class ChainOptions(NamedTuple):
 
     id_of: IdOf
     overwrite_id: bool = False
-    projection: Projection | None = None
+    paths: Sequence[str] = ()
     by_mapping: Renamed | None = None
     by_rules: Renamed | None = None
 
@@ -38,10 +38,9 @@ def add_id(id_of: IdOf, overwrite: bool) -> Processor:
     return process
 
 
-def project(projection: Projection | None, kind: str) -> Processor:
-    """``AllowListValueProjector``, ``BlockListValueProjector``: the properties' list, if it is of this kind."""
-    if projection is None or projection.kind != kind:
-        return _as_it_is
+def project(kind: str, paths: Sequence[str]) -> Processor:
+    """``AllowListValueProjector``, ``BlockListValueProjector``: as its name says, whatever the list is called."""
+    projection = Projection(kind, tuple(paths))
     return lambda document, origin: projection.of(document)
 
 
@@ -102,10 +101,10 @@ def _as_it_is(document: Document, origin: Origin) -> Document:
 
 POST_PROCESSORS: dict[str, Callable[[ChainOptions], Processor]] = {
     "DocumentIdAdder": lambda options: add_id(options.id_of, options.overwrite_id),
-    "AllowListValueProjector": lambda options: project(options.projection, "allow"),
-    "BlockListValueProjector": lambda options: project(options.projection, "block"),
-    "WhitelistValueProjector": lambda options: project(options.projection, "allow"),
-    "BlacklistValueProjector": lambda options: project(options.projection, "block"),
+    "AllowListValueProjector": lambda options: project("allow", options.paths),
+    "BlockListValueProjector": lambda options: project("block", options.paths),
+    "WhitelistValueProjector": lambda options: project("allow", options.paths),
+    "BlacklistValueProjector": lambda options: project("block", options.paths),
     "RenameByMapping": lambda options: renames(options.by_mapping),
     "RenameByRegExp": lambda options: renames(options.by_rules),
     "KafkaMetaAdder": lambda options: add_metadata,

@@ -115,7 +115,7 @@ def chain(config: TopicConfig) -> Processor:
     options = ChainOptions(
         id_of(config),
         config.overwrite_id,
-        config.projection,
+        config.projection_list,
         by_mapping(mapping) if mapping else None,
         by_rules(rules) if rules else None,
     )
