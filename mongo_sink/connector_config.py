@@ -74,9 +74,7 @@ class ConnectorConfig(Table):
             if topic not in TOPICS:
                 raise ValueError(f"topics names {topic!r}, which has no schema here ({', '.join(TOPICS)})")
         if self.dead_letter_topic in self.topics:
-            raise ValueError(
-                f"errors.deadletterqueue.topic.name {self.dead_letter_topic!r} is one of the topics it reads"
-            )
+            raise ValueError(f"errors.deadletterqueue.topic.name is {self.dead_letter_topic!r}, one of its own topics")
         return self
 
 

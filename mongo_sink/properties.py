@@ -68,4 +68,6 @@ def _sentence(error: ValidationError) -> str:
         return f"{where} is not a property that it knows"
     if first["type"] == "missing":
         return f"{where} is missing"
-    return f"{where} is {first['input']!r}: {what}" if where and first["type"] != "value_error" else what
+    # What is wrong between properties names them itself, and lies at the connector or a topic: no name with a dot.
+    between = first["type"] == "value_error" and "." not in str(first["loc"][-1:])
+    return what if between else f"{where} is {first['input']!r}: {what}"

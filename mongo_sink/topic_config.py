@@ -91,10 +91,14 @@ class TopicConfig(Table):
         _field("writemodel.strategy", self.strategy_name, self.strategy.needs_field, self.write_model_field)
         if id_strategy.needs_projection and self.id_projection is None:
             raise ValueError(f"document.id.strategy {self.id_strategy!r} needs {PARTIAL}.type AllowList or BlockList")
+        if id_strategy.needs_key_projection and (self.key_projection is None or self.key_field is None):
+            raise ValueError(f"document.id.strategy {self.id_strategy!r} needs {PARTIAL_KEY}.type and HoistField$Key")
+        if self.id_strategy == "ProvidedInKeyStrategy" and self.key_field != "_id":
+            raise ValueError(f"document.id.strategy {self.id_strategy!r} needs HoistField$Key with field _id")
         if self.delete_on_null and not id_strategy.of_key:
-            raise ValueError(
-                "delete.on.null.values needs document.id.strategy FullKeyStrategy: a tombstone has only a key"
-            )
+            raise ValueError("delete.on.null.values needs a document.id.strategy of the key: a tombstone has only that")
+        if self.delete_on_null and self.strategy.business_key:
+            raise ValueError("delete.on.null.values deletes by _id, which is the server's under a business key")
         mapping_of(self.mapping), rules_of(self.rules)
         return self
 

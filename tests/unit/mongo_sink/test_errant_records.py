@@ -4,6 +4,7 @@ from confluent_kafka import KafkaError, KafkaException
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.dead_letters import LONGEST_ORIGINAL, DeadLetterReporter
 from mongo_sink.worker import REGISTRY_AWAY
+from mongo_sink.writes import DocumentRefusedError
 from schemas.codec import Codec, NotAvroError
 from schemas.wire import Origin, Record
 
@@ -19,7 +20,7 @@ class Letters:
 
     def encode(self, event):
         self.events.append(event)
-        return Record("dead_letters", b"key", b"value", [], 0)
+        return Record("dead_letters", b"key", b"value", [("stage", b"mongo_sink")], 0)
 
 
 class Producer:
@@ -28,10 +29,11 @@ class Producer:
     def __init__(self, error=None, room=10):
         self.error, self.room, self.callbacks, self.sent = error, room, [], []
 
-    def produce(self, topic, value, key, on_delivery, **_):
+    def produce(self, topic, value, key, on_delivery, headers, **_):
         if len(self.callbacks) == self.room:
             raise BufferError
         self.sent.append(topic)
+        self.headers = dict(headers)
         self.callbacks.append(on_delivery)
 
     def flush(self, timeout):
@@ -111,6 +113,49 @@ def test_a_replay_writes_no_letter_again_that_the_sink_wrote(letters):
     made.report(ORIGIN, b"bytes", ERROR)
     made.report(ORIGIN._replace(offset=18), b"bytes", ERROR)
     assert [letter.origin_offset for letter in letters.events] == [18]
+
+
+def test_the_headers_of_a_letter_say_what_kafka_connects_would(letters):
+    producer = Producer()
+    made = reporter(letters, producer, **{"errors.deadletterqueue.context.headers.enable": "true"})
+    made.report(ORIGIN, b"bytes", ERROR)
+    prefix = "__connect.errors."
+    said = {name[len(prefix) :]: value.decode() for name, value in producer.headers.items() if name.startswith(prefix)}
+    assert "NotAvroError: no magic byte" in said.pop("exception.stacktrace")
+    assert said == {
+        "stage": "VALUE_CONVERTER",
+        "topic": "iot_stream",
+        "partition": "2",
+        "offset": "17",
+        "connector.name": "readings",
+        "task.id": "0",
+        "class.name": "schemas.codec.Codec",
+        "exception.class.name": "schemas.codec.NotAvroError",
+        "exception.message": "no magic byte",
+    }
+    assert producer.headers["stage"] == b"mongo_sink"
+    made.report(ORIGIN, b"bytes", DocumentRefusedError("121: not valid"))
+    assert producer.headers["__connect.errors.stage"] == b"TASK_PUT"
+
+
+def test_without_being_told_to_a_letter_has_no_headers_but_its_own(letters):
+    producer = Producer()
+    reporter(letters, producer).report(ORIGIN, b"bytes", ERROR)
+    assert list(producer.headers) == ["stage"]
+
+
+def test_the_log_tells_more_of_a_record_where_it_is_to(letters, caplog):
+    more = {"errors.log.enable": "true", "errors.log.include.messages": "true"}
+    reporter(letters, Producer(), **more).report(ORIGIN, b"these bytes", ERROR)
+    assert "these bytes" in caplog.text
+    assert caplog.records[0].exc_info[1] is ERROR
+
+
+def test_mongo_errors_tolerance_is_of_what_mongodb_refuses(letters):
+    made = reporter(letters, Producer(), **{"mongo.errors.tolerance": "none"})
+    made.report(ORIGIN, b"bytes", ERROR)
+    with pytest.raises(DocumentRefusedError):
+        made.report(ORIGIN, b"bytes", DocumentRefusedError("121: not valid"))
 
 
 def test_a_registry_that_is_away_is_known_for_what_it_is():
