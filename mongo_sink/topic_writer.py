@@ -15,7 +15,10 @@ from mongo_sink.renames import by_mapping, by_rules, mapping_of, rules_of
 from mongo_sink.task import SinkRecord, SinkTaskContext
 from mongo_sink.topic_config import TopicConfig
 from mongo_sink.write_models import rows_of
-from mongo_sink.writes import write
+from mongo_sink.writes import DocumentRefusedError, unwritable, write
+
+# Of Avro; a document is larger, for it has its fields' names, but not 64 times.
+LARGE = 256 * 1024
 
 
 class TopicWriter:
@@ -58,7 +61,7 @@ class TopicWriter:
         for position, record in records.items():
             try:
                 rows[position] = self.row_of(record)
-            except UnusableRecordError as unusable:
+            except (UnusableRecordError, DocumentRefusedError) as unusable:
                 self._context.report(record.origin, record.value, unusable)
         for position, error in self._written(rows):
             self._context.report(records[position].origin, records[position].value, error)
@@ -68,6 +71,8 @@ class TopicWriter:
 
         Raises:
             UnusableRecordError: its document lacks what the properties want of it.
+            DocumentRefusedError: it is too large. The driver says so of inserts only; of all else the server breaks
+                the connection, which looks as if it were away.
         """
         config, origin = self._config, record.origin
         key = None if config.strategy.needs_id else deleted_id(origin, config.key_field)
@@ -79,6 +84,8 @@ class TopicWriter:
             document = document | {"_id": object_id(origin)}
         row = Row(origin, placed(document, origin), key=key)
         config.strategy.check(row, config.write_model_field)
+        if len(record.value) > LARGE and (error := unwritable(row.document)):
+            raise error
         return row
 
     def _written(self, rows: dict[Position, Row]) -> Iterator[tuple[Position, Exception]]:

@@ -124,12 +124,16 @@ def _own_key(error: dict[str, Any], each: Write) -> bool:
     return not named or (name == "_id_") == (own == {"_id"})
 
 
+def unwritable(document: Document) -> DocumentRefusedError | None:
+    """Why no server takes the document, if none does."""
+    try:
+        size = len(encode(document))
+    except (InvalidDocument, OverflowError) as error:
+        return DocumentRefusedError(f"not BSON: {error}")
+    return DocumentRefusedError(f"{size} bytes of BSON are more than {MAX_BSON}") if size > MAX_BSON else None
+
+
 def _unencodable(writes: Iterable[Write]) -> Iterator[tuple[Write, DocumentRefusedError]]:
     for each in writes:
-        try:
-            size = len(encode(document_of(each)))
-        except (InvalidDocument, OverflowError) as error:
-            yield each, DocumentRefusedError(f"not BSON: {error}")
-            continue
-        if size > MAX_BSON:
-            yield each, DocumentRefusedError(f"{size} bytes of BSON are more than {MAX_BSON}")
+        if error := unwritable(document_of(each)):
+            yield each, error
