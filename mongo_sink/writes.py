@@ -9,6 +9,7 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, WriteConcernError
 
 from mongo_sink.documents import Document, hashable
+from mongo_sink.held import fields_held, not_overtaken
 from mongo_sink.write_models import Complete, Delete, Insert, Replace, Update, Write, document_of, filter_of
 
 DUPLICATE = 11000
@@ -61,10 +62,10 @@ def write(collection: Any, writes: Sequence[Write]) -> Refused:
 
 def _models(collection: Any, writes: Sequence[Write]) -> tuple[list[Write], list[Model]]:
     """The writes that are still to be done, and each as the driver's model."""
-    held = _held(collection, [each for each in writes if isinstance(each, Complete)])
+    held = fields_held(collection, [each for each in writes if isinstance(each, Complete)])
     left: list[Write] = []
     models: list[Model] = []
-    for each in writes:
+    for each in not_overtaken(collection, writes):
         match each:
             case Insert(row):
                 models.append(InsertOne(row.document))
@@ -83,21 +84,6 @@ def _models(collection: Any, writes: Sequence[Write]) -> tuple[list[Write], list
                 continue
         left.append(each)
     return left, models
-
-
-def _held(collection: Any, writes: Sequence[Complete]) -> dict[Any, Any]:
-    """By ``_id``, the field of the documents that are there.
-
-    A replacement on ``{_id, field: null}`` would need no reading, but the embedded stand-in answers any filter of more
-    than ``_id`` by scanning the collection (100 a second). Reading first is safe, for the writer is alone: a
-    partition has one consumer. One that lost it without knowing writes what its successor wrote before: both began at
-    the same committed offset, and the first complete document from there on is the same.
-    """
-    if not writes:
-        return {}
-    field = writes[0].field
-    ids = [each.row.document["_id"] for each in writes]
-    return {hashable(row["_id"]): row.get(field) for row in collection.find({"_id": {"$in": ids}}, {field: 1})}
 
 
 def _refused(writes: Sequence[Write], errors: Iterable[dict[str, Any]]) -> Iterator[tuple[Write, DocumentRefusedError]]:

@@ -135,6 +135,20 @@ def test_a_completion_is_inserted_replaces_or_is_passed_over_by_what_is_there():
     assert collection.sent == [[InsertOne(new["absent"].document), replacement]]
 
 
+def test_a_record_that_comes_late_does_not_go_back_behind_what_is_there():
+    late = row(update(1), "a", 5)
+    each = [
+        Replace(late, {"_id": "a"}, late.document),
+        Update((row(update(1), "a", 4), late), {"_id": "a"}, {"x": 1}, {}),
+        Delete(tombstone("a", 5), {"_id": "a"}),
+    ]
+    place = {"topic": "local_updates", "partition": 0, "offset": 6}
+    for held, sent in ((place, 0), (place | {"offset": 5}, 3), (place | {"partition": 1}, 3), (None, 3)):
+        collection = Collection(held=[{"_id": "a"} | ({"_log": held} if held else {})])
+        write(collection, each)
+        assert [len(models) for models in collection.sent] == ([sent] if sent else [])
+
+
 def test_a_completion_that_meets_another_writer_is_tried_again():
     with pytest.raises(ServerNotReadyError, match="in between"):
         write(Collection(bulk(11000)), [Complete(row(prediction(scored=True), "a"), "actual")])
