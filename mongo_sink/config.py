@@ -14,7 +14,16 @@ from mongo_sink.task import Properties
 from mongo_sink.topic_config import TopicConfig
 from schemas.topics import TOPICS
 
-__all__ = ["CONFIGS", "ConfigError", "ConnectorConfig", "ModelFilesConfig", "MongoConfig", "TopicConfig", "load"]
+__all__ = [
+    "CONFIGS",
+    "ConfigError",
+    "ConnectorConfig",
+    "ModelFilesConfig",
+    "MongoConfig",
+    "TopicConfig",
+    "load",
+    "typed",
+]
 
 LOG = logging.getLogger(__name__)
 CONNECTORS = Path(__file__).parent / "connectors"
@@ -31,6 +40,10 @@ class MongoConfig(ConnectorConfig):
     uri: str = Field(alias="connection.uri", pattern=r"^mongodb(\+srv)?://")
     database: str = Field(min_length=1)
     by_topic: dict[str, TopicConfig]
+
+    def deletes(self, topic: str) -> bool:
+        """Whether a tombstone deletes a document of the topic's collection."""
+        return self.by_topic[topic].delete_on_null
 
     @model_validator(mode="before")
     @classmethod
@@ -83,6 +96,18 @@ CONFIGS: dict[str, type[ConnectorConfig]] = {
 }
 
 
+def typed(properties: Properties) -> ConnectorConfig:
+    """The validated properties of a connector of any class.
+
+    Raises:
+        ConfigError: naming the connector, the property and what is wrong with it.
+    """
+    kind = ConnectorConfig.of(properties).connector_class
+    if kind not in CONFIGS:
+        raise ConfigError(f"{properties['name']}: connector.class {kind!r} is none of {', '.join(CONFIGS)}")
+    return CONFIGS[kind].of(properties)
+
+
 def load(folder: Path, given: Mapping[str, Properties]) -> list[Properties]:
     """The properties of every connector in ``folder``, by file name, validated.
 
@@ -100,7 +125,7 @@ def load(folder: Path, given: Mapping[str, Properties]) -> list[Properties]:
         if kind not in CONFIGS:
             raise ConfigError(f"{path.name}: connector.class {kind!r} is none of {', '.join(CONFIGS)}")
         properties |= given.get(kind, {})
-        name = CONFIGS[kind].of(properties).name
+        name = typed(properties).name
         if name in connectors:
             raise ConfigError(f"{path.name}: another connector is called {name!r} already")
         for sentence in without_effect(properties):

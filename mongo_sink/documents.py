@@ -44,8 +44,9 @@ def value_of(event: Event, topic: str) -> Document:
 def placed(document: Document, origin: Origin) -> Document:
     """The document as it is written: ``_id`` first, ``_log: {topic, partition, offset}`` last."""
     place = {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset}
-    first = {"_id": document["_id"]} if "_id" in document else {}
-    return first | document | {"_log": place}
+    if "_id" not in document:
+        return {**document, "_log": place}
+    return {"_id": document["_id"], **document, "_log": place}
 
 
 def document_of(event: Event, origin: Origin, id_: Any) -> Document:

@@ -62,7 +62,7 @@ def replace_one_greater(rows: Iterable[Row], field: str | None) -> list[Write]:
     writes: list[Write] = []
     for group in groups(rows, id_of):
         greatest = max(row.document[key] for row in group)
-        row = _first(row for row in group if row.document[key] == greatest)
+        row = _first([row for row in group if row.document[key] == greatest])
         writes.append(Replace(row, {"_id": id_of(row), key: {"$lt": greatest}}, row.document, unless_better=True))
     return writes
 
@@ -95,8 +95,8 @@ def groups(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[list[Row]]:
     return list(grouped.values())
 
 
-def _first(rows: Iterable[Row]) -> Row:
-    return min(rows, key=lambda row: row.position)
+def _first(rows: list[Row]) -> Row:
+    return rows[0] if len(rows) == 1 else min(rows, key=lambda row: row.position)
 
 
 def _replace(row: Row, filter_: Document) -> Replace:

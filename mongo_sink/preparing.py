@@ -16,6 +16,7 @@ from mongo_sink.writes import PASSING, ServerNotReadyError
 from schemas.topics import TOPICS
 
 LOG = logging.getLogger(__name__)
+MADE_BY_ANOTHER = 48  # task, in between
 NOT_TO_BE_HAD = (59, 13)  # no such command, no right to it
 KEEPING_FIELDS = {"DocumentIdAdder", "KafkaMetaAdder"}
 
@@ -38,10 +39,10 @@ def prepare(database: Any, topic: str, config: TopicConfig) -> None:
             _validated(database, topic, config)
         for keys in indexes(topic, config):
             database[config.collection].create_index(list(keys.items()), unique=config.strategy.business_key)
-    except CollectionInvalid as error:  # another task made it in between
+    except CollectionInvalid as error:
         raise ServerNotReadyError(str(error)) from error
     except OperationFailure as error:
-        if error.code in PASSING:
+        if error.code in PASSING or error.code == MADE_BY_ANOTHER:
             raise ServerNotReadyError(str(error)) from error
         raise PreparationError(f"{config.collection} cannot be prepared: {error}") from error
 

@@ -59,7 +59,7 @@ def test_a_file_of_the_originals_is_taken_as_it_is():
     assert (config.context_headers, config.logs_details) == (True, True)
     assert (readings.collection, updates.collection) == ("iot_stream", "models")
     assert (readings.rate_timeout_ms, readings.rate_every, readings.ordered) == (100, 3, False)
-    assert (readings.delete_on_null, updates.delete_on_null) == (False, True)
+    assert (config.deletes("iot_stream"), config.deletes("local_updates")) == (False, True)
     made = record(reading(), 3)
     assert chain(readings)({"device_id": "mote-07"}, made.origin) == {
         "device_id": "mote-07",

@@ -208,7 +208,7 @@ def test_a_business_key_has_a_unique_index_where_its_fields_are_plain(paths, mad
 
 def test_what_passes_is_waited_for_and_what_does_not_is_said():
     database = Database()
-    for code, error in ((91, ServerNotReadyError), (85, PreparationError)):
+    for code, error in ((91, ServerNotReadyError), (48, ServerNotReadyError), (85, PreparationError)):
         database.create_index = raising(OperationFailure("no", code))
         with pytest.raises(error):
             prepare(database, *config())
