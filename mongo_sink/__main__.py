@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 
 from mongo_sink import config, views
 from mongo_sink.as_of import UnknownMomentError, resolve
+from mongo_sink.preparing import PreparationError
 from mongo_sink.redrive import redrive as redrive_letters
 from mongo_sink.replay import SinkRunningError, build, spans_of
 from mongo_sink.replay import replay as replay_views
@@ -62,7 +63,7 @@ def run(bootstrap: str, registry: str, **options: Any) -> None:
     """Run all connectors until told to stop."""
     try:
         run_connectors(_connectors(**options), bootstrap, registry, _stopping())
-    except AheadOfLogError as error:
+    except (AheadOfLogError, PreparationError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(GIVE_UP)
 

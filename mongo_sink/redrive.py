@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException, Message, TopicPartition
 
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.dead_letters import STAGE
+from mongo_sink.documents import UnusableRecordError
 from mongo_sink.model_files import NotAModelError
 from mongo_sink.replay import wait_until_empty
 from mongo_sink.task import Properties
@@ -52,7 +53,13 @@ def redrive(
         topics = ConnectorConfig.of(properties).topics
         own = [letter for letter in letters if letter.origin_topic in topics]
         if own:
-            yield from _redriven({**properties, "errors.tolerance": "none"}, own, bootstrap, registry, stopping)
+            yield from _redriven(
+                {**properties, "errors.tolerance": "none", "mongo.errors.tolerance": "none"},
+                own,
+                bootstrap,
+                registry,
+                stopping,
+            )
 
 
 def of_sink(bootstrap: str, registry: str) -> list[DeadLetter]:
@@ -79,7 +86,7 @@ def _redriven(
             error = None
             try:
                 worker.deliver([_record(worker, letter)])
-            except (UndecodableRecord, DocumentRefusedError, NotAModelError) as refused:
+            except (UndecodableRecord, DocumentRefusedError, NotAModelError, UnusableRecordError) as refused:
                 error = f"{type(refused).__name__}: {refused}"
             yield Outcome(letter.letter_id, worker.config.name, error)
     finally:

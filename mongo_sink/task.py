@@ -12,11 +12,11 @@ Properties = Mapping[str, str | int]
 
 
 class SinkRecord(NamedTuple):
-    """A record and the event decoded from it."""
+    """A record and the event decoded from it; a tombstone has none."""
 
     origin: Origin
     value: bytes
-    event: Event
+    event: Event | None
 
 
 class SinkTaskContext(NamedTuple):

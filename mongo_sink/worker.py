@@ -18,7 +18,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from mongo_sink.config import ConnectorConfig
+from mongo_sink.config import typed
 from mongo_sink.dead_letters import DeadLetterReporter, Settled
 from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.meter import Meter
@@ -85,7 +85,7 @@ class Worker:
             remembers: whether steps 4 and 5 are done; a view of the past is not gone on from.
         """
         self._properties = properties
-        self.config = ConnectorConfig.of(properties)
+        self.config = typed(properties)
         self.name = f"{self.config.name}-{task}"
         self.consumer = Consumer(consumer_settings(bootstrap, self.config.group) | {"enable.partition.eof": eof})
         self.ends: dict[tuple[str, int], int] = {}  # where the end of each partition was met, if ``eof``
@@ -93,7 +93,7 @@ class Worker:
         self._stopping = stopping
         self._remembers = remembers
         self._reporter = DeadLetterReporter(
-            self.config, self._codec, lambda: Producer(producer_settings(bootstrap)), settled
+            self.config, self._codec, lambda: Producer(producer_settings(bootstrap)), settled, task
         )
         context = SinkTaskContext(self._reporter.report, stopping)
         self._task: SinkTask = TASKS[self.config.connector_class](context)
@@ -191,10 +191,13 @@ class Worker:
         records: list[SinkRecord] = []
         undecodable: list[Undecodable] = []
         for message in messages:
-            if is_mark(message.topic(), message.value()):
-                continue
             key, value = message.key(), message.value() or b""
             origin = Origin(message.topic(), message.partition(), message.offset(), key, message.timestamp()[1])
+            if message.value() is None and self.config.deletes(origin.topic):
+                records.append(SinkRecord(origin, value, None))
+                continue
+            if is_mark(message.topic(), message.value()):
+                continue
             try:
                 records.append(SinkRecord(origin, value, self._codec.decode(origin.topic, value, key)))
             except UndecodableRecord as error:

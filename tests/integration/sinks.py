@@ -119,7 +119,8 @@ class Sink:
     def catch_up(self, behind=None):
         """Run until all is committed, or as ``behind`` says, then stop."""
         process = self.start()
-        until(lambda: (behind or self.behind)() == 0, process)
+        # Once it is in its groups, it is there to be told to stop.
+        until(lambda: (behind or self.behind)() == 0 and self.runs(), process)
         process.terminate()
         code, output = finish(process)
         assert code == 0, output
