@@ -20,7 +20,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay quality bench bench-aggregation bench-evaluation byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay export import quality bench bench-aggregation bench-evaluation byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -68,6 +68,12 @@ report: ## A page with plots of what was forecast, and how well (DEVICES=a,b FRO
 
 replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
 	@$(INFRA) replay
+
+export: ## All topics into a new folder of Avro files, to be handed on (DIR=folder).
+	@$(INFRA) export "$(or $(DIR),$(error Where to? make export DIR=folder))"
+
+import: install ## What was exported into an empty log, every record at its offset (DIR=folder).
+	@$(INFRA) import "$(or $(DIR),$(error From where? make import DIR=folder))"
 
 quality: install $(BUILD)/env/core/.bench ## How good the forecasts are: DATA=file SCORE_FROM=2004-03-07 (FORMAT=json ENGINE=flink).
 	@$(CORE) -m benchmarks.quality --data $(or $(DATA),$(error Name a raw file: make quality DATA=file SCORE_FROM=date)) \

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
@@ -252,6 +253,37 @@ def _sink(command: str, *arguments: str, paused: bool = True) -> int:
     argv = [sys.executable, "-m", "mongo_sink", command, *sink_arguments(settings), *arguments]
     with _paused(settings, "sink") if paused else nullcontext():
         return subprocess.run(argv, check=False).returncode
+
+
+@main.command("export")
+@click.argument("folder", type=click.Path(path_type=Path))
+def export_log(folder: Path) -> None:
+    """Write every topic into a new folder of Avro files."""
+    # Here, as with import: no other command should wait for what these take to be loaded.
+    from infra.archive.export import export
+    from infra.archive.servers import log_of
+
+    settings = Settings()
+    with log_of(settings):
+        archive = export(settings, folder)
+    console.print(f"{archive.said()} in {folder}. On another machine: `make import DIR=…`, then `make up`.", **PLAIN)
+    if gaps := archive.gaps():
+        raise click.ClickException(
+            f"Offsets without a record in {', '.join(gaps)}: the folder can be read, but not be imported."
+        )
+
+
+@main.command("import")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def import_log(folder: Path) -> None:
+    """Write what was exported into an empty log, every record at its offset."""
+    from infra.archive.load import load
+    from infra.archive.servers import log_of
+
+    settings = Settings()
+    with log_of(settings):
+        archive = load(settings, folder)
+    console.print(f"{archive.said()} on the log. `make up` builds everything else from it.", **PLAIN)
 
 
 @contextmanager

@@ -73,6 +73,11 @@ class Manifest(BaseModel):
                 return schema.writer()
         raise ArchiveError(f"{NAME} lacks version {segment.version} of {segment.subject}: have it exported again.")
 
+    def said(self) -> str:
+        """How much it is, for a person."""
+        records = sum(partition.records for _, partition in self.partitions())
+        return f"{records:,} records of {len(self.topics)} topics"
+
     def gaps(self) -> list[str]:
         """The partitions in which offsets are without a record, and how many."""
         missing = ((place, found.end - found.first - found.records) for place, found in self.partitions())
