@@ -65,7 +65,7 @@ def check_prefix(reader: LogReader, place: Place, low: int, high: int, archived:
     Raises:
         ArchiveError: it is something else.
     """
-    there = _as_written(reader.read(place, low, high), low)
+    there = _as_written(reader.read({place: (low, high)}), low)
     if any(found != expected for found, expected in zip_longest(there, archived)):
         raise not_empty(place)
 

@@ -34,18 +34,19 @@ def export(settings: Settings, folder: Path, segment_records: int = SEGMENT_RECO
     noted = bounds(admin, _places(admin))
     schemas = WrittenWith(client_of(settings.registry))
     partial.mkdir(parents=True)
-    topics: dict[str, dict[int, Partition]] = {name: {} for name in TOPICS}
+    writers = {place: PartitionWriter(partial, place, segment_records) for place in sorted(noted)}
     reader = LogReader(settings.bootstrap)
     try:
         with progress("exporting", sum(end - first for first, end in noted.values())) as advance:
-            for place, (first, end) in sorted(noted.items()):
-                writer = PartitionWriter(partial, place, segment_records)
-                for message in reader.read(place, first, end):
-                    writer.append(_kept(schemas, message))
-                    advance(place)
-                topics[place.topic][place.partition] = writer.close(first, end)
+            for message in reader.read(noted):
+                place = Place(message.topic(), message.partition())
+                writers[place].append(_kept(schemas, message))
+                advance(place)
     finally:
         reader.close()
+    topics: dict[str, dict[int, Partition]] = {name: {} for name in TOPICS}
+    for place, writer in writers.items():
+        topics[place.topic][place.partition] = writer.close(*noted[place])
     whole = Manifest(schemas=schemas.kept(), unknown_schema_ids=sorted(schemas.unknown), topics=topics)
     manifest.written(partial, whole)
     partial.rename(folder)

@@ -1,7 +1,7 @@
 """What lies on the log, partition by partition."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -40,7 +40,7 @@ def timestamp_of(message: Message) -> int:
 
 
 class LogReader:
-    """Reads partitions, one after the other, as no member of a group."""
+    """Reads partitions, as no member of a group."""
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = Consumer(
@@ -52,33 +52,44 @@ class LogReader:
                 # What a transaction has taken back is no event, and would be one after an import.
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,
+                # Where one partition is at its end, what is asked next would wait for so long.
+                "fetch.wait.max.ms": 10,
                 # To begin elsewhere than asked would be to leave records out.
                 "auto.offset.reset": "error",
             }
         )
 
-    def read(self, place: Place, first: int, end: int) -> Iterator[Message]:
-        """The messages from ``first`` to before ``end``.
+    def read(self, ranges: Mapping[Place, tuple[int, int]]) -> Iterator[Message]:
+        """Of each partition the messages from the first offset to before the second; partitions take turns.
 
         Raises:
             ArchiveError: they cannot be had.
         """
-        if first >= end:
-            return
-        self._consumer.assign([TopicPartition(*place, first)])
+        ends = {place: end for place, (first, end) in ranges.items() if first < end}
+        self._consumer.assign([TopicPartition(*place, ranges[place][0]) for place in ends])
         heard = time.monotonic()
-        while time.monotonic() - heard < PATIENCE_S:
-            for message in self._consumer.consume(_FETCHED, timeout=1):
+        while ends:
+            # Asked for so many, it would wait for so many; of those that are there it takes them at once.
+            for message in (self._consumer.poll(1), *self._consumer.consume(_FETCHED, timeout=0)):
+                if message is None:
+                    continue
                 heard = time.monotonic()
-                if error := message.error():
-                    if error.code() == KafkaError._PARTITION_EOF:
-                        return
+                place = Place(message.topic(), message.partition())
+                error = message.error()
+                if error and error.code() != KafkaError._PARTITION_EOF:
                     raise ArchiveError(f"{place} cannot be read ({error.str()}): see that Kafka is well, begin again.")
-                if message.offset() < end:
+                end = ends.get(place)
+                if end is None:
+                    continue
+                if not error and message.offset() < end:
                     yield message
-                if message.offset() >= end - 1:
-                    return
-        raise ArchiveError(f"{place} has given nothing for {PATIENCE_S:.0f} s: see that Kafka is well, begin again.")
+                if error or message.offset() >= end - 1:
+                    del ends[place]
+            if time.monotonic() - heard > PATIENCE_S:
+                silent = ", ".join(map(str, ends))
+                raise ArchiveError(
+                    f"{silent} gave nothing for {PATIENCE_S:.0f} s: see that Kafka is well, begin again."
+                )
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry.error import SchemaRegistryError
-from httpx import HTTPError
+from httpx2 import TransportError
 
 from infra import ready, supervision
 from infra.archive.records import ArchiveError
@@ -31,13 +31,14 @@ def log_of(settings: Settings) -> Iterator[None]:
         else:
             # Asked to end, this process would leave them behind.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-            with serving(settings, "kafka", "registry"):
+            # The registry ends first: without Kafka, it would be at it for as long as it is let.
+            with serving(settings, "kafka"), serving(settings, "registry"):
                 yield
     except StartError as error:
         raise ArchiveError(f"The log's servers cannot be started: {error}") from error
     except KafkaException as error:
         raise ArchiveError(f"Kafka has refused something ({error}): see that it is well, and begin again.") from error
-    except (SchemaRegistryError, HTTPError) as error:
+    except (SchemaRegistryError, TransportError) as error:
         raise ArchiveError(f"The registry does not do its part ({error}): see that it is well, begin again.") from error
     except BreakingChangeError as error:
         raise ArchiveError(f"{error}: use the version of Fedlog that the archive is from.") from error
