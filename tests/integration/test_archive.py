@@ -12,7 +12,7 @@ from io import BytesIO
 import fastavro
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from infra.archive import manifest
@@ -25,7 +25,7 @@ from infra.settings import ROOT
 from infra.standalone import isolated, serving
 from schemas.codec import Codec, UndecodableRecord, plain
 from schemas.events import Reading
-from schemas.topics import TOPICS
+from schemas.topics import PASSING, TOPICS
 from tests.integration.conftest import emptied
 from tests.unit.schemas.samples import NOON, SAMPLES
 
@@ -230,6 +230,9 @@ def test_another_log_is_made_from_it(source, archive, tmp_path):
 
         load(target, archive)
         assert ends(target) == whole
+        resource = ConfigResource(ResourceType.TOPIC, "window_parts")
+        config = admin.describe_configs([resource])[resource].result(30)
+        assert {name: config[name].value for name in PASSING} == PASSING
 
     # The system is down now: the command runs what it needs.
     process = infra(target, "export", str(tmp_path / "again"))
