@@ -20,7 +20,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay export import quality bench bench-aggregation bench-evaluation byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive export import quality bench bench-aggregation bench-evaluation byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -40,7 +40,7 @@ logs: ## Follow the logs (SERVICE=name for one).
 models: ## The versions of the global model, through kcat.
 	@$(INFRA) models
 
-verify: ## Make every global model again from its recorded members, and compare every byte.
+verify: ## Make every global model again from its members and every view from the topics, and compare every byte.
 	@$(INFRA) verify
 
 lineage: ## From PREDICTION=id back to the readings behind it, every link checked (DEPTH=1 FORMAT=json).
@@ -66,8 +66,11 @@ report: ## A page with plots of what was forecast, and how well (DEVICES=a,b FRO
 	@$(INFRA) report $(if $(OUT),--out "$(OUT)") $(if $(DEVICES),--devices "$(DEVICES)") $(if $(FROM),--since "$(FROM)") \
 	  $(if $(UNTIL),--until "$(UNTIL)") $(if $(ENDS),--ends "$(ENDS)")
 
-replay: ## Drop the views (MongoDB, model files) and rebuild them from the topics.
-	@$(INFRA) replay
+replay: ## Drop the views and rebuild them from the topics (VIEW=mongo|models; INTO=database AS_OF=version|place|time: beside).
+	@$(INFRA) replay $(if $(VIEW),--view $(VIEW)) $(if $(INTO),--into "$(INTO)") $(if $(AS_OF),--as-of "$(AS_OF)")
+
+redrive: ## Put records that became dead letters of the sink into its views after all (LETTER=id TOPIC=name).
+	@$(INFRA) redrive $(if $(LETTER),--letter "$(LETTER)") $(if $(TOPIC),--topic $(TOPIC))
 
 export: ## All topics into a new folder of Avro files, to be handed on (DIR=folder).
 	@$(INFRA) export "$(or $(DIR),$(error Where to? make export DIR=folder))"
