@@ -28,6 +28,8 @@ ROWS = ", ".join(
 )
 """A row is a forecast, null where it has no number, or, where ``letter`` is not null, that and nothing else."""
 NAMES = [part.split()[0] for part in ROWS.split(", ")]
+TEXTS = {part.split()[0]: object for part in ROWS.split(", ") if part.endswith(("STRING", "BINARY"))}
+"""Kept as objects where all are null, or there are none: Arrow makes several arrays of numbers that are to be text."""
 FAULTS = np.array([[faults((first, second)) for second in range(len(KINDS))] for first in range(len(KINDS))], object)
 
 
@@ -49,7 +51,7 @@ def forecasts(
         "scored": table["scored"] != 0,
         "stale": table["stale"],
     }
-    return pd.DataFrame(shown, columns=NAMES)
+    return pd.DataFrame(shown, columns=NAMES).astype(TEXTS)
 
 
 def letters(codec: Codec, found: Iterable[DeadLetter]) -> pd.DataFrame:
@@ -59,4 +61,4 @@ def letters(codec: Codec, found: Iterable[DeadLetter]) -> pd.DataFrame:
         headers = json.dumps({name: value.decode() for name, value in record.headers})
         made.append((record.key, record.value, headers, record.timestamp))
     frame = pd.DataFrame(made, columns=["letter_key", "letter", "letter_headers", "letter_timestamp"])
-    return frame.reindex(columns=NAMES).assign(scored=False)
+    return frame.reindex(columns=NAMES).assign(scored=False).astype(TEXTS)
