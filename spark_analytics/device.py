@@ -75,8 +75,9 @@ def latest(table: Forecasts) -> Forecasts:
     """Each forecast once: scored, where its time has come within the table, else as it was made; in order."""
     order = np.lexsort((table["scored"], table["horizon_ms"], table["made_at"]))
     table = table[order]
-    again = (table["made_at"][1:] == table["made_at"][:-1]) & (table["horizon_ms"][1:] == table["horizon_ms"][:-1])
-    return table[~np.append(again, False)]
+    again = np.zeros(len(table), np.bool_)
+    again[:-1] = (table[1:][["made_at", "horizon_ms"]]) == (table[:-1][["made_at", "horizon_ms"]])
+    return table[~again]
 
 
 def to_bytes(device: Device) -> bytes:

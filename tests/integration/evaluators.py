@@ -127,12 +127,12 @@ class Bench:
         if not Path(self.python).exists():
             pytest.skip("Spark's environment is not installed: make install")
 
-    def send(self, *events: Any) -> None:
-        """Events, and bytes as readings of mote-01."""
+    def send(self, *events: Any, key: bytes = b"mote-01") -> None:
+        """Events, and bytes as readings of a device."""
         producer = Producer({"bootstrap.servers": self.log.bootstrap, "partitioner": "murmur2_random"})
         for event in events:
             if isinstance(event, bytes):
-                producer.produce("iot_stream", key=b"mote-01", value=event, timestamp=START)
+                producer.produce("iot_stream", key=key, value=event, timestamp=START)
                 continue
             record = self.codec.encode(event)
             while True:

@@ -96,6 +96,8 @@ def test_a_model_that_has_grown_old_is_flagged_and_batch_says_what_the_stream_sa
 def test_batch_scores_the_whole_topic_or_a_range_with_one_version(bench: Bench):
     given = readings(DEVICES, (0, 4))
     bench.send(model(1), model(2), *given, b"not an event")
+    # One that sends nothing readable, and one whose first bin has not closed.
+    bench.send(b"nor this", *readings(["mote-98"], (0, 0.04)), key=b"mote-99")
     done = bench.batch()
     assert done.returncode == 0, done.stderr[-3000:]
     events, core = bench.events("predictions"), Forecasts(given)
@@ -105,7 +107,7 @@ def test_batch_scores_the_whole_topic_or_a_range_with_one_version(bench: Bench):
     assert all(close(event, core) for event in events)
     newest = max(e.made_at for e in events)
     assert all((e.actual is not None) == (e.target_at <= newest) for e in events)
-    assert {letter.original for letter in bench.events("dead_letters")} == {b"not an event"}
+    assert {letter.original for letter in bench.events("dead_letters")} == {b"not an event", b"nor this"}
 
     since, until = START + 3_600_000, START + 2 * 3_600_000
     moments = [np.datetime64(at, "ms").astype("datetime64[s]").astype(str) for at in (since, until)]
