@@ -6,7 +6,7 @@ CORE   := $(BUILD)/env/core/bin/python
 UV     := $(BUILD)/bootstrap/bin/uv
 INFRA  := $(CORE) -m infra
 FORMAT ?= table
-POMS   := pom.xml $(wildcard infra/jvm/*/pom.xml)
+POMS   := pom.xml $(filter-out infra/jvm/connect/pom.xml,$(wildcard infra/jvm/*/pom.xml))
 JAVAS  := $(shell find infra/jvm -name '*.java' -o -name '*.properties')
 
 # What can be said on the command line: make up DATA=… SPEED=…
@@ -94,7 +94,7 @@ bench-evaluation: install $(BUILD)/env/core/.bench ## How fast evaluation is on 
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
-test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed ## Everything the project promises, on real servers.
+test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers.
 	@$(CORE) -m pytest $(ARGS)
 
 check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
@@ -136,4 +136,9 @@ $(BUILD)/env/core/.bench: requirements/bench.txt $(BUILD)/env/core/.installed
 $(BUILD)/jars/.installed: $(POMS) $(JAVAS)
 	@echo "fetching the servers' jars with Maven"
 	@mvn -B -ntp package -Dfedlog.jars=$(abspath $(BUILD))/jars | grep -E 'Building |BUILD|ERROR' ; exit $${PIPESTATUS[0]}
+	@touch $@
+
+$(BUILD)/jars/.connect: pom.xml infra/jvm/connect/pom.xml
+	@echo "fetching MongoDB's own connector with Maven"
+	@mvn -B -ntp -f infra/jvm/connect/pom.xml package -Dfedlog.jars=$(abspath $(BUILD))/jars | grep -E 'Building |BUILD|ERROR' ; exit $${PIPESTATUS[0]}
 	@touch $@
