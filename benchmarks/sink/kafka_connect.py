@@ -65,6 +65,7 @@ def connecting(settings: Settings, connectors: Sequence[Path], folder: Path, hea
         settings: where log, registry and jars are.
         connectors: a JSON file of properties each.
         folder: to keep its properties, offsets and output in.
+        heap: that its JVM may take.
 
     Raises:
         ConnectError: it does not come up, or a task fails.
