@@ -20,7 +20,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive export import quality bench bench-aggregation bench-evaluation byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive export import quality bench bench-aggregation bench-evaluation bench-sink byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ bench-aggregation: install $(BUILD)/env/core/.bench $(BUILD)/env/flower/.install
 
 bench-evaluation: install $(BUILD)/env/core/.bench ## How fast evaluation is on Spark, beside its baselines: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.evaluation --data $(or $(DATA),$(error Name a raw file: make bench-evaluation DATA=file)) --format $(FORMAT)
+
+bench-sink: install $(BUILD)/env/core/.bench $(BUILD)/jars/.connect ## How fast the sink is, beside MongoDB's own connector and bare pymongo (FORMAT=json).
+	@$(CORE) -m benchmarks.sink --format $(FORMAT)
 
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)

@@ -3,37 +3,90 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, build_opener
-
-from confluent_kafka import Consumer, TopicPartition
+from typing import Any
 
 from infra import java, ports
 from infra.kafka import LOGGING
 from infra.settings import HOST, Settings
 from infra.standalone import end
-from schemas.topics import TOPICS
 
 START_S = 120
-_DIRECT = build_opener(ProxyHandler({}))
 
 
 class ConnectError(RuntimeError):
     """Kafka Connect has ended, or one of its tasks has failed; the message quotes it."""
 
 
-class Connect(NamedTuple):
-    """A running Kafka Connect.
+class Connect:
+    """A running Kafka Connect and the connectors in it, by name."""
 
-    ``check()`` raises ``ConnectError`` if it has ended or a task has failed; ``connectors`` are the properties by name.
-    """
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.connectors: dict[str, dict[str, Any]] = {}
+        self._process, self._log = process, log
+        self._port = port
 
-    check: Callable[[], None]
-    connectors: dict[str, dict[str, Any]]
+    def running(self) -> bool:
+        """Whether every connector has tasks, and all run.
+
+        Raises:
+            ConnectError: Kafka Connect has ended, or a task has failed.
+        """
+        if self._process.poll() is not None:
+            raise ConnectError(f"Kafka Connect ended: {self.tail()}")
+        try:
+            found = self._ask("GET", "/connectors?expand=status")
+        except (OSError, HTTPException, ValueError):  # not listening yet, or not ready to answer
+            return False
+        states = [found.get(name, {}).get("status", {}) for name in self.connectors]
+        for status in states:
+            for each in [status.get("connector", {}), *status.get("tasks", [])]:
+                if each.get("state") == "FAILED":
+                    raise ConnectError(f"{status['name']} failed: {each.get('trace')}")
+        return all(
+            status.get("tasks") and all(task["state"] == "RUNNING" for task in status["tasks"]) for status in states
+        )
+
+    def wait(self) -> None:
+        """Return when all connectors run.
+
+        Raises:
+            ConnectError: they do not come up.
+        """
+        deadline = time.monotonic() + START_S
+        while not self.running():
+            if time.monotonic() > deadline:
+                raise ConnectError(f"not running within {START_S} s: {self.tail()}")
+            time.sleep(0.3)
+
+    def add(self, properties: Mapping[str, Any]) -> None:
+        """Have one more connector run, in a process that is warm by then.
+
+        Raises:
+            ConnectError: it is refused, or does not come up.
+        """
+        name = properties["name"]
+        told = self._ask("POST", "/connectors", {"name": name, "config": dict(properties)})
+        if "config" not in told:
+            raise ConnectError(f"{name} is refused: {told}")
+        self.connectors[name] = dict(properties)
+        self.wait()
+
+    def tail(self) -> str:
+        """The end of what it has logged."""
+        return self._log.read_text(errors="replace")[-3000:]
+
+    def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        connection = HTTPConnection(HOST, self._port, timeout=30)
+        try:
+            connection.request(method, path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
+            answer: dict[str, Any] = json.load(connection.getresponse())
+        finally:
+            connection.close()
+        return answer
 
 
 def worker(settings: Settings, folder: Path, port: int) -> dict[str, str]:
@@ -50,6 +103,8 @@ def worker(settings: Settings, folder: Path, port: int) -> dict[str, str]:
         "rest.advertised.host.name": HOST,
         "plugin.discovery": "only_scan",  # not all these jars have the list of plugins that it would else look for
         "offset.storage.file.filename": str(folder / "offsets"),
+        # As many records at once as our sink takes; Kafka's default is 500, which is slower.
+        "consumer.max.poll.records": "5000",
         "offset.flush.interval.ms": "1000",  # between two commits: what is written is soon known to be
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "io.apicurio.registry.utils.converter.AvroConverter",
@@ -78,75 +133,13 @@ def connecting(settings: Settings, connectors: Sequence[Path], folder: Path, hea
     argv = [f"{java.home(settings, java.KAFKA)}/bin/java", f"-Xmx{heap}", LOGGING]
     argv += ["-cp", f"{settings.build / 'jars' / 'connect'}/*", "org.apache.kafka.connect.cli.ConnectStandalone"]
     argv += [str(folder / "worker.properties"), *map(str, connectors)]
-    with (folder / "connect.log").open("ab") as out:
+    log = folder / "connect.log"
+    with log.open("ab") as out:
         process = subprocess.Popen(argv, cwd=folder, stdout=out, stderr=out)
-    named = {each["name"]: each for each in (json.loads(path.read_text("utf-8")) for path in connectors)}
+    connect = Connect(process, port, log)
+    connect.connectors = {each["name"]: each for each in (json.loads(path.read_text("utf-8")) for path in connectors)}
     try:
-        deadline = time.monotonic() + START_S
-        while not _running(process, port, named, folder / "connect.log"):
-            if time.monotonic() > deadline:
-                raise ConnectError(f"not running within {START_S} s: {_tail(folder / 'connect.log')}")
-            time.sleep(0.3)
-        yield Connect(lambda: _check(process, port, named, folder / "connect.log"), named)
+        connect.wait()
+        yield connect
     finally:
         end([process])
-
-
-def behind(bootstrap: str, group: str, topics: Sequence[str]) -> int:
-    """How many records of the topics a consumer group has not committed yet."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
-    try:
-        places = [TopicPartition(topic, p) for topic in topics for p in range(TOPICS[topic].partitions)]
-        total = 0
-        for place in consumer.committed(places, 30):
-            low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), 30)
-            total += high - max(place.offset, low)
-        return total
-    finally:
-        consumer.close()
-
-
-def catch_up(connect: Connect, bootstrap: str, patience: float = 120) -> None:
-    """Wait until every connector's group, ``connect-<name>``, has committed all that its topics hold.
-
-    Raises:
-        ConnectError: a task fails meanwhile, or ``patience`` seconds do not suffice.
-    """
-    deadline = time.monotonic() + patience
-    waiting = dict(connect.connectors)
-    while waiting:
-        connect.check()
-        for name in list(waiting):
-            if behind(bootstrap, f"connect-{name}", waiting[name]["topics"].split(",")) == 0:
-                del waiting[name]
-        if time.monotonic() > deadline:
-            raise ConnectError(f"{', '.join(waiting)} not at the end within {patience} s")
-        time.sleep(0.3)
-
-
-def _check(process: subprocess.Popen[bytes], port: int, named: dict[str, Any], log: Path) -> None:
-    _running(process, port, named, log)
-
-
-def _running(process: subprocess.Popen[bytes], port: int, named: dict[str, Any], log: Path) -> bool:
-    """Whether every connector has tasks and all run; a task that failed, or an end, raises."""
-    if process.poll() is not None:
-        raise ConnectError(f"Kafka Connect ended: {_tail(log)}")
-    try:
-        with _DIRECT.open(f"http://{HOST}:{port}/connectors?expand=status", timeout=5) as response:
-            found = json.load(response)
-    except (HTTPError, URLError, TimeoutError, ConnectionError):
-        return False
-    states = {name: found.get(name, {}).get("status", {}) for name in named}
-    for name, status in states.items():
-        for each in [status.get("connector", {}), *status.get("tasks", [])]:
-            if each.get("state") == "FAILED":
-                raise ConnectError(f"{name} failed: {each.get('trace')}")
-    return all(
-        status.get("tasks") and all(task["state"] == "RUNNING" for task in status["tasks"])
-        for status in states.values()
-    )
-
-
-def _tail(log: Path) -> str:
-    return log.read_text(errors="replace")[-3000:]

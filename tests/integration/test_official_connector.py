@@ -13,7 +13,8 @@ from bson import Int64, ObjectId
 from confluent_kafka import Producer
 from pymongo import MongoClient
 
-from benchmarks.sink.kafka_connect import behind, catch_up, connecting
+from benchmarks.sink.kafka_connect import connecting
+from benchmarks.sink.lag import behind, catch_up
 from infra.standalone import end
 from schemas.codec import Codec
 from schemas.events import Decision, Evaluation, Measurements, PairedError
@@ -62,7 +63,9 @@ def write(log):
     for event in events():
         record = codec.encode(event)
         producer.produce(record.topic, record.value, record.key, headers=record.headers, timestamp=record.timestamp)
-    producer.produce("local_updates", None, DEVICES[1].encode())  # a mark of a watermark: no event
+    # A mark of a watermark is no tombstone here. There it is; it has a key of its own for no document to be deleted.
+    producer.produce("local_updates", None, b"no device")
+    producer.produce("predictions", None, DEVICES[1].encode())
     producer.produce("predictions", b"\0\xff\xff\xff\xffno schema", b"key")
     producer.produce("iot_stream", b"no Avro", b"key")
     assert producer.flush(60) == 0
@@ -149,7 +152,7 @@ def test_the_documents_are_those_of_the_official_connector(databases, name, topi
     expected = [each for each in documents(case, official) if ("position", comparable(NOT_A_NUMBER)) not in each]
     found = [[pair for pair in each if pair[0] != "_log"] for each in documents(case, ours)]
     assert found == expected
-    assert len(found) > 0
+    assert found or case.seeded
 
 
 def test_what_is_not_the_same(databases):
