@@ -24,7 +24,7 @@ from tests.unit.mongo_sink.sink_events import ERRORS, HALF_HOUR, NOON, global_mo
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
-OURS_UNDERSTANDS = ("place",)
+OURS_UNDERSTANDS: tuple[str, ...] = ("place",)
 DEVICES = ("mote-07", "mote-ü/传感器 7", "🌡", "7", " ")
 NOT_A_NUMBER = 987_654_321  # position of the reading that ours refuses
 
@@ -78,15 +78,13 @@ def databases(log_servers, mongo, tmp_path_factory):
     client = MongoClient(mongo, tz_aware=True)
     log = emptied(log_servers)
     write(log)
-    for name, case in CASES.items():
+    for whose in ("official", "ours"):
+        (folder / whose).mkdir()
+    for name in OURS_UNDERSTANDS:
+        case = CASES[name]
         told = properties(name, mongo, "official")
-        path = folder / "official" / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(told | (HOIST if case.hoisted else {})))
-        if name in OURS_UNDERSTANDS:
-            path = folder / "ours" / f"{name}.json"
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(json.dumps(told))
+        (folder / "ours" / f"{name}.json").write_text(json.dumps(told))
+        (folder / "official" / f"{name}.json").write_text(json.dumps(told | (HOIST if case.hoisted else {})))
         if case.seeded:
             for device in (*DEVICES, "stays"):
                 client.official[f"{name}.local_updates"].insert_one({"_id": {"key": device}, "seed": True})
