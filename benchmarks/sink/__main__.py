@@ -4,7 +4,6 @@ import json
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +43,13 @@ def main(readings: int, predictions: int, format_: str) -> None:
         with serving(settings, "kafka", "registry", "mongo"):
             contracts.establish(settings)
             warm_up(settings)
-            if readings:
-                found["iot_stream"] = compared(settings, home, "iot_stream", made.readings(readings), readings)
-            if predictions:
-                found["predictions"] = compared(
-                    settings, home, "predictions", made.predictions(predictions), predictions
-                )
+            kinds: dict[str, list[Event]] = {
+                "iot_stream": list(made.readings(readings)),
+                "predictions": list(made.predictions(predictions)),
+            }
+            for topic, events in kinds.items():
+                if events:
+                    found[topic] = compared(settings, home, topic, events)
     finally:
         shutil.rmtree(home, ignore_errors=True)
     if format_ == "json":
@@ -67,15 +67,16 @@ def warm_up(settings: Settings) -> None:
         client.drop_database("warm")
 
 
-def compared(settings: Settings, home: Path, topic: str, events: Iterable[Event], count: int) -> dict[str, float]:
+def compared(settings: Settings, home: Path, topic: str, events: list[Event]) -> dict[str, float]:
     """Each way's speed, every one into a collection that is new."""
+    count = len(events)
     made.write(settings, events)
+    documents = made.documents(events)
     with MongoClient[dict[str, Any]](settings.mongo_uri, tz_aware=True) as client:
         database = client.benchmark
         cold, warm = ways.official(settings, topic, count, database, home / "connect")
         client.drop_database(database)
         ours = ways.ours(settings, topic, count, database, home)
-        documents = list(database[f"ours-{topic}"].find())
         client.drop_database(database)
         bare = ways.bare(documents, database.bare)
         client.drop_database(database)

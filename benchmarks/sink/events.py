@@ -5,8 +5,11 @@ from collections.abc import Iterable, Iterator
 from confluent_kafka import Producer
 
 from infra.settings import Settings
+from mongo_sink.documents import Document, document_of
 from schemas.codec import Codec
 from schemas.events import Event, Measurements, Prediction, Reading
+from schemas.topics import TOPIC_OF, TOPICS
+from schemas.wire import Origin
 
 DEVICES = 54
 BEGIN, HALF_HOUR = 1_078_012_800_000, 1_800_000
@@ -45,3 +48,13 @@ def write(settings: Settings, events: Iterable[Event]) -> None:
             except BufferError:
                 producer.poll(0.1)
     producer.flush()
+
+
+def documents(events: Iterable[Event]) -> list[Document]:
+    """What the sink makes of them, wherever on the log they lie."""
+    made = []
+    for offset, event in enumerate(events):
+        topic = TOPIC_OF[type(event)]
+        partition = offset % TOPICS[topic].partitions
+        made.append(document_of(event, Origin(topic, partition, offset), f"{topic}#{partition}#{offset}"))
+    return made
