@@ -1,7 +1,9 @@
 package dev.fedlog.mongo;
 
+import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
@@ -47,6 +49,9 @@ final class DurableH2Backend extends H2Backend {
         }
     };
 
+    /** Before the name of a collection in the name of the map that holds its documents. */
+    private static final String COLLECTIONS = "databases.";
+
     private static final Set<String> WRITES = Set.of(
         "insert", "update", "delete", "findandmodify", "create", "createindexes", "drop", "dropindexes",
         "dropdatabase", "renamecollection");
@@ -76,7 +81,8 @@ final class DurableH2Backend extends H2Backend {
     }
 
     /**
-     * Opens the map of an index first, so that the library finds it open, with keys of our type.
+     * Opens the maps of collections and of their indexes first, so that the library finds them open, with keys of our
+     * type: both are found by {@code _id}.
      *
      * <p>The library's constructor calls this too, when it has its store and we have not.
      */
@@ -90,6 +96,13 @@ final class DurableH2Backend extends H2Backend {
                 String map = getFullCollectionNamespace(collection) + "._index_" + index;
                 opened.openMap(map, new MVMap.Builder<>().keyType(new IdType()));
                 return super.openOrCreateUniqueIndex(collection, index, keys, sparse);
+            }
+
+            @Override
+            protected MongoCollection<Object> openOrCreateCollection(String collection, CollectionOptions options) {
+                String map = COLLECTIONS + getFullCollectionNamespace(collection);
+                opened.openMap(map, new MVMap.Builder<>().keyType(new IdType()));
+                return super.openOrCreateCollection(collection, options);
             }
         };
     }
