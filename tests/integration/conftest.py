@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +13,8 @@ from infra import contracts
 from infra.settings import Settings
 from infra.standalone import isolated, serving
 from schemas.topics import TOPICS
+from tests.integration.sinks import Log as Writer
+from tests.integration.sinks import Sink
 
 
 class Log(NamedTuple):
@@ -60,3 +63,15 @@ def kcat() -> str:
     if not found:
         pytest.skip("kcat is not installed")
     return found
+
+
+@pytest.fixture
+def sink(log: Log, mongo: str, tmp_path: Path) -> Iterator[Sink]:
+    made = Sink(log, mongo, tmp_path)
+    yield made
+    made.database.client.drop_database(made.database.name)
+
+
+@pytest.fixture
+def writer(log: Log) -> Writer:
+    return Writer(log)

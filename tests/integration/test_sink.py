@@ -8,23 +8,11 @@ from safetensors.numpy import load_file
 
 from mongo_sink.model_files import read_metadata
 from schemas.topics import TOPICS
-from tests.integration.sinks import Log, Sink, finish, global_model, prediction, reading, until, update
+from tests.integration.sinks import finish, global_model, prediction, reading, until, update
 
 pytestmark = pytest.mark.integration
 READINGS = 20_000
 DEVICES = 8
-
-
-@pytest.fixture
-def sink(log, mongo, tmp_path):
-    made = Sink(log, mongo, tmp_path)
-    yield made
-    made.database.client.drop_database(made.database.name)
-
-
-@pytest.fixture
-def writer(log):
-    return Log(log)
 
 
 def test_killed_again_and_again_every_document_is_there_once_and_a_replay_gives_the_same(sink, writer):

@@ -12,8 +12,6 @@ from schemas.topics import TOPICS
 from tests.integration.sinks import (
     BEGIN,
     HALF_HOUR,
-    Log,
-    Sink,
     finish,
     global_model,
     prediction,
@@ -22,18 +20,6 @@ from tests.integration.sinks import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def sink(log, mongo, tmp_path):
-    made = Sink(log, mongo, tmp_path)
-    yield made
-    made.database.client.drop_database(made.database.name)
-
-
-@pytest.fixture
-def writer(log):
-    return Log(log)
 
 
 def test_a_database_from_a_backup_gets_what_it_lacks(sink, writer):
