@@ -9,16 +9,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from mongo_sink.topic_reader import whole
+from mongo_sink.topic_reader import WAIT_SECONDS, record_at, whole
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import GlobalModel
 from schemas.topics import TOPICS
 from schemas.wire import iso
 
 TOPIC, COMMANDS = "global_models", "model_commands"
-WAIT_SECONDS = 10.0
 _PLACE = re.compile(r"(?P<topic>\w+)/(?P<partition>\d+)/(?P<offset>\d+)")
 
 
@@ -108,11 +107,7 @@ def _timestamp(consumer: Consumer, place: TopicPartition) -> int:
     low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), WAIT_SECONDS)
     if not low <= place.offset < high:
         raise UnknownMomentError(f"{name} is not on the log, which has {low} to {high - 1} there")
-    consumer.assign([place])
-    message = consumer.poll(WAIT_SECONDS)
-    if message is None or message.error():
-        raise KafkaException(message.error() if message else f"{name} does not come")
-    return int(message.timestamp()[1])
+    return int(record_at(consumer, place).timestamp()[1])
 
 
 def _time(text: str) -> int:

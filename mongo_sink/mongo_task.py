@@ -12,8 +12,6 @@ from mongo_sink.topic_writer import TopicWriter
 from mongo_sink.waiting import waiting
 from mongo_sink.writes import TRANSIENT
 
-__all__ = ["MongoSinkTask", "connect"]
-
 
 class MongoSinkTask:
     """Documents by topic: folded, written acknowledged; what is refused is reported one by one."""

@@ -30,10 +30,15 @@ def progress(title: str, total: int) -> Iterator[Advance]:
     if not console.is_terminal:
         yield _lines(title, total)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with bar_on(console) as bar:
         task = bar.add_task(title, total=total)
         yield lambda what, records: bar.update(task, advance=records, description=f"{title} {what}")
+
+
+def bar_on(console: Console) -> Progress:
+    """A bar with count, rate and time left; nothing where the console is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _lines(title: str, total: int) -> Advance:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Event as Signal
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka import TopicPartition
 
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.dead_letters import STAGE
@@ -12,13 +12,12 @@ from mongo_sink.documents import UnusableRecordError
 from mongo_sink.model_files import NotAModelError
 from mongo_sink.replay import wait_until_empty
 from mongo_sink.task import Properties
-from mongo_sink.topic_reader import whole
+from mongo_sink.topic_reader import record_at, whole
 from mongo_sink.worker import Worker
 from mongo_sink.writes import DocumentRefusedError
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter
 
-WAIT_SECONDS = 10.0
 TOPIC = "dead_letters"
 
 
@@ -85,7 +84,7 @@ def _redriven(
         for letter in letters:
             error = None
             try:
-                worker.deliver([_record(worker, letter)])
+                worker.deliver([record_at(worker.consumer, _place(letter))])
             except (UndecodableRecord, DocumentRefusedError, NotAModelError, UnusableRecordError) as refused:
                 error = f"{type(refused).__name__}: {refused}"
             yield Outcome(letter.letter_id, worker.config.name, error)
@@ -93,10 +92,5 @@ def _redriven(
         worker.close()
 
 
-def _record(worker: Worker, letter: DeadLetter) -> Message:
-    place = TopicPartition(letter.origin_topic, letter.origin_partition, letter.origin_offset)
-    worker.consumer.assign([place])
-    message = worker.consumer.poll(WAIT_SECONDS)
-    if message is None or message.error() or message.offset() != letter.origin_offset:
-        raise KafkaException(f"{place.topic}/{place.partition}/{place.offset} does not come")
-    return message
+def _place(letter: DeadLetter) -> TopicPartition:
+    return TopicPartition(letter.origin_topic, letter.origin_partition, letter.origin_offset)

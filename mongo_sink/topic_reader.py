@@ -1,4 +1,4 @@
-"""A topic from its beginning to where it ends now."""
+"""A topic from its beginning to where it ends now, or one record of it."""
 
 from collections.abc import Iterator
 
@@ -22,6 +22,20 @@ def whole(bootstrap: str, topic: str) -> Iterator[Message]:
                 yield from _to(consumer, high)
     finally:
         consumer.close()
+
+
+def record_at(consumer: Consumer, place: TopicPartition) -> Message:
+    """The record at a place, read by a consumer that has nothing else to do.
+
+    Raises:
+        KafkaException: Kafka does not answer, or there is no such record.
+    """
+    consumer.assign([place])
+    message = consumer.poll(WAIT_SECONDS)
+    if message is None or message.error() or message.offset() != place.offset:
+        where = f"{place.topic}/{place.partition}/{place.offset}"
+        raise KafkaException(message.error() if message and message.error() else f"{where} does not come")
+    return message
 
 
 def _to(consumer: Consumer, end: int) -> Iterator[Message]:

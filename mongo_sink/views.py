@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mongo_sink import digest, positions
-from mongo_sink.config import CONFIGS, ConfigError, ConnectorConfig, ModelFilesConfig, MongoConfig
+from mongo_sink.config import CONFIGS, ConfigError, ConnectorConfig, ModelFilesConfig, MongoConfig, typed
 from mongo_sink.digest import Digest, Hashes
 from mongo_sink.files_task import FOLDERS
-from mongo_sink.mongo_task import connect
+from mongo_sink.mongo_client import connect
 from mongo_sink.positions import Place
 from mongo_sink.task import Properties
 
@@ -21,7 +21,7 @@ def of_view(connectors: Sequence[Properties], view: str) -> list[Properties]:
 
 def clear(properties: Properties) -> None:
     """Delete everything the connector keeps."""
-    match _typed(properties):
+    match typed(properties):
         case MongoConfig() as config:
             with connect(config.uri) as client:
                 database = client[config.database]
@@ -39,7 +39,7 @@ def clear(properties: Properties) -> None:
 
 def held(properties: Properties, places: Sequence[Place]) -> Mapping[Place, int]:
     """Up to where the view says that it holds partitions."""
-    match _typed(properties):
+    match typed(properties):
         case MongoConfig() as config:
             with connect(config.uri) as client:
                 return positions.held(client[config.database][positions.COLLECTION], config.name, places)
@@ -63,7 +63,7 @@ def into(connectors: Sequence[Properties], name: str) -> list[Properties]:
 
 def elsewhere(properties: Properties, database: str, folder: Path) -> Properties:
     """The connector with a view in another database, or another folder."""
-    match _typed(properties):
+    match typed(properties):
         case MongoConfig():
             return {**properties, "database": database}
         case _:
@@ -83,7 +83,7 @@ def compared(properties: Properties, other: Properties) -> Iterator[tuple[str, D
 
 
 def _hashes(properties: Properties) -> dict[str, Hashes]:
-    match _typed(properties):
+    match typed(properties):
         case MongoConfig() as config:
             with connect(config.uri) as client:
                 database, names = client[config.database], [topic.collection for topic in config.by_topic.values()]
@@ -92,7 +92,3 @@ def _hashes(properties: Properties) -> dict[str, Hashes]:
             return {"model files": digest.hashes_of_folder(config.directory, FOLDERS)}
         case other:
             raise TypeError(f"{other.name} keeps no view that is known here")
-
-
-def _typed(properties: Properties) -> ConnectorConfig:
-    return CONFIGS[ConnectorConfig.of(properties).connector_class].of(properties)

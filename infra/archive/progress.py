@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
+
+from mongo_sink.progress import bar_on
 
 STRIDE = 1000
 """Records between two words: a word for each would take as long as the record."""
@@ -13,20 +13,10 @@ STRIDE = 1000
 Advance = Callable[[object], None]
 
 
-class RateColumn(ProgressColumn):
-    """Records per second."""
-
-    def render(self, task: Task) -> Text:
-        """The speed over the last half minute."""
-        return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
-
-
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Advance]:
     """``advance(what)`` counts a record towards ``total`` and shows ``what`` it is of."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with bar_on(Console(stderr=True)) as bar:
         task = bar.add_task(title, total=total)
         done = 0
 

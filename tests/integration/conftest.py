@@ -13,8 +13,7 @@ from infra import contracts
 from infra.settings import Settings
 from infra.standalone import isolated, serving
 from schemas.topics import TOPICS
-from tests.integration.sinks import Log as Writer
-from tests.integration.sinks import Sink
+from tests.integration.sinks import Sink, Writer
 
 
 class Log(NamedTuple):

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from safetensors.numpy import save
 
+from benchmarks.sink.lag import behind
 from mongo_sink.config import CONNECTORS
 from schemas.codec import Codec
 from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate, Measurements, Prediction, Reading
@@ -27,7 +28,7 @@ ROOM = Measurements(20.5, 40.25, None, 2.75)
 ERRORS = (HorizonError("temperature", HALF_HOUR, 12, 0.25, 0.5),)
 
 
-class Log:
+class Writer:
     """Writes events, and bytes that are none, and knows where they came to lie."""
 
     def __init__(self, log):
@@ -81,15 +82,8 @@ class Sink:
 
     def behind(self, only=""):
         """How many records the groups have not committed yet."""
-        total = 0
-        for group, topics in self.topics.items():
-            consumer = Consumer({"bootstrap.servers": self._log.bootstrap, "group.id": group})
-            places = [TopicPartition(topic, p) for topic in topics for p in range(TOPICS[topic].partitions)]
-            for place in consumer.committed(places, 30):
-                _, end = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), 30)
-                total += end - max(place.offset, 0) if place.topic.startswith(only) else 0
-            consumer.close()
-        return total
+        asked = {group: [name for name in topics if name.startswith(only)] for group, topics in self.topics.items()}
+        return sum(behind(self._log.bootstrap, group, topics) for group, topics in asked.items() if topics)
 
     def runs(self):
         """Whether every group has a member."""
