@@ -2,8 +2,8 @@
 
 import operator
 
-from mongo_sink.documents import document_of
-from mongo_sink.ids import ID_STRATEGIES
+from mongo_sink.documents import document_of, value_of
+from mongo_sink.ids import ID_STRATEGIES, IdOptions
 from schemas.events import LocalUpdate, Prediction, Reading
 from schemas.wire import Origin
 
@@ -73,7 +73,8 @@ def stored(event, topic, partition, offset, field=None):
     """An event's document, its ``_id`` made by the strategy that the sink's connectors name."""
     strategy = ID_STRATEGIES["ValueFieldStrategy" if field else "KafkaMetaDataStrategy"]
     origin = Origin(topic, partition, offset)
-    return naive(document_of(event, origin, strategy.id_of(event, origin, field)))
+    id_ = strategy.make(IdOptions(field))(value_of(event, topic), origin)
+    return naive(document_of(event, origin, id_))
 
 
 def reading(device, offset, partition=0):
