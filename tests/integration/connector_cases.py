@@ -8,13 +8,19 @@ _PARTIAL = "document.id.strategy.partial.value.projection"
 
 Properties = dict[str, str]
 
+HOIST = {
+    "transforms": "key",
+    "transforms.key.type": "org.apache.kafka.connect.transforms.HoistField$Key",
+    "transforms.key.field": "key",
+}
+
 
 class Case(NamedTuple):
     """One configuration, and what of the documents is not the same in two runs of it.
 
     Attributes:
-        hoisted: keys are looked at, by the strategy or by a processor. Ours are plain text, of which the official
-            connector makes nothing: a transform of Connect's gives it ``{"key": text}``.
+        hoisted: keys are looked at, by the strategy or by a processor. They are plain text, of which the official
+            connector makes nothing: a transform of Connect's makes it ``{"key": text}``.
         stamped: two fields are of the moment of writing.
         own_ids: each server makes the ``_id``.
         seeded: documents lie there before.
@@ -100,6 +106,8 @@ CASES = {
     ),
     "no-nulls-and-origin": Case(PLACE | INSERT | _chain("NullFieldValueRemover", "KafkaMetaAdder")),
 }
+# There is nothing to delete in these, and nothing else is done.
+EMPTIED = {("key-deleted", topic) for topic in TOPICS if topic != "local_updates"}
 
 
 def properties(name: str, uri: str, database: str) -> dict[str, Any]:
@@ -114,11 +122,5 @@ def properties(name: str, uri: str, database: str) -> dict[str, Any]:
         "errors.tolerance": "all",
         **collections,
         **CASES[name].properties,
+        **(HOIST if CASES[name].hoisted else {}),
     }
-
-
-HOIST = {
-    "transforms": "key",
-    "transforms.key.type": "org.apache.kafka.connect.transforms.HoistField$Key",
-    "transforms.key.field": "key",
-}
