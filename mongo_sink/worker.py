@@ -23,6 +23,7 @@ from mongo_sink.dead_letters import DeadLetterReporter, Settled
 from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.meter import Meter
 from mongo_sink.mongo_task import MongoSinkTask
+from mongo_sink.positions import Positions
 from mongo_sink.task import Properties, SinkRecord, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
 from schemas.codec import Codec, UndecodableRecord
@@ -162,9 +163,12 @@ class Worker:
             return
         after = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
         self._task.pre_commit(after)
+        self._tell_group(after)
+
+    def _tell_group(self, offsets: Positions) -> None:
         try:
-            offsets = [TopicPartition(*place, offset) for place, offset in after.items()]
-            self.consumer.commit(offsets=offsets, asynchronous=False)
+            places = [TopicPartition(*place, offset) for place, offset in offsets.items()]
+            self.consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as error:
             # Taken from the group, or the coordinator is away: the batch is read again by whoever has the partition.
             LOG.warning("%s: offsets are not committed: %s", self.name, error)
@@ -186,6 +190,8 @@ class Worker:
                     "it is a view of another log; drop it with a replay, or give the connector another database"
                 )
         consumer.assign(places)
+        if held:  # a kill between 4 and 5 leaves the group behind, until something new comes, or for ever
+            self._tell_group(held)
 
     def _decode(self, messages: Iterable[Message]) -> tuple[list[SinkRecord], list[Undecodable]]:
         records: list[SinkRecord] = []

@@ -85,11 +85,15 @@ class Sink:
         asked = {group: [name for name in topics if name.startswith(only)] for group, topics in self.topics.items()}
         return sum(behind(self._log.bootstrap, group, topics) for group, topics in asked.items() if topics)
 
-    def runs(self):
-        """Whether every group has a member."""
+    def runs(self, besides=frozenset()):
+        """Whether every group has a member, ``besides`` those of a sink that was killed."""
+        return all(members - besides for members in self.members())
+
+    def members(self):
+        """Who is in each group; one that was killed is for ten seconds more."""
         admin = AdminClient({"bootstrap.servers": self._log.bootstrap})
         described = admin.describe_consumer_groups(list(self.topics))
-        return all(group.result(30).members for group in described.values())
+        return [{each.member_id for each in group.result(30).members} for group in described.values()]
 
     def unheld(self):
         """How many records the views say that they do not hold yet."""
@@ -112,9 +116,10 @@ class Sink:
 
     def catch_up(self, behind=None):
         """Run until all is committed, or as ``behind`` says, then stop."""
+        killed = frozenset().union(*self.members())
         process = self.start()
         # Once it is in its groups, it is there to be told to stop.
-        until(lambda: (behind or self.behind)() == 0 and self.runs(), process)
+        until(lambda: (behind or self.behind)() == 0 and self.runs(killed), process)
         process.terminate()
         code, output = finish(process)
         assert code == 0, output
