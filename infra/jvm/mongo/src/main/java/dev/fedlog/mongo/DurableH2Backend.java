@@ -82,7 +82,7 @@ final class DurableH2Backend extends H2Backend {
 
     /**
      * Opens the maps of collections and of their indexes first, so that the library finds them open, with keys of our
-     * type: both are found by {@code _id}.
+     * type, for both are found by {@code _id}, and documents of ours.
      *
      * <p>The library's constructor calls this too, when it has its store and we have not.
      */
@@ -101,7 +101,7 @@ final class DurableH2Backend extends H2Backend {
             @Override
             protected MongoCollection<Object> openOrCreateCollection(String collection, CollectionOptions options) {
                 String map = COLLECTIONS + getFullCollectionNamespace(collection);
-                opened.openMap(map, new MVMap.Builder<>().keyType(new IdType()));
+                opened.openMap(map, new MVMap.Builder<>().keyType(new IdType()).valueType(new DocumentType()));
                 return super.openOrCreateCollection(collection, options);
             }
         };
