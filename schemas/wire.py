@@ -1,7 +1,8 @@
 """Records as they lie on the log: key, value, headers, timestamp. No serialization here, only what goes where."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.events import (
     DeadLetter,
@@ -19,6 +20,12 @@ from schemas.events import (
 Headers = list[tuple[str, bytes]]
 WATERMARK = "watermark"
 """Header in ``local_updates``: what the writer's watermark was when the record was written, ms as text."""
+
+
+_KEYED_BY: dict[type, str] = {
+    **dict.fromkeys((GlobalModel, ModelCommand, WindowPlan, WindowPart), "model"),
+    DeadLetter: "letter_id",
+}
 
 
 class Record(NamedTuple):
@@ -48,13 +55,12 @@ class Origin(NamedTuple):
 
 def key_of(event: Event) -> bytes:
     """The record key: the device, the model's name, or the key of what became a dead letter."""
-    match event:
-        case GlobalModel() | ModelCommand() | WindowPlan() | WindowPart():
-            return event.model.encode()
-        case DeadLetter():
-            return event.origin_key or event.letter_id.encode()
-        case _:
-            return event.device_id.encode()
+    return _key(type(event), lambda name: getattr(event, name))
+
+
+def key_in(kind: type[Event], row: dict[str, Any]) -> bytes:
+    """The same of an event's fields."""
+    return _key(kind, row.__getitem__)
 
 
 def timestamp_of(event: Event) -> int:
@@ -115,6 +121,12 @@ def error_summary(model: GlobalModel) -> str:
     shortest = min(scored, key=lambda e: e.horizon_ms)
     minutes = shortest.horizon_ms // 60_000
     return f"temperature@{minutes}min {shortest.mae:.3f}°C = {shortest.mae / shortest.persistence_mae:.2f}*persistence"
+
+
+def _key(kind: type[Event], field: Callable[[str], Any]) -> bytes:
+    if kind is DeadLetter and (key := field("origin_key")):
+        return bytes(key)
+    return str(field(_KEYED_BY.get(kind, "device_id"))).encode()
 
 
 def dead_letter(stage: str, origin: Origin, original: bytes, error: Exception) -> DeadLetter:

@@ -1,4 +1,4 @@
-"""Avro bytes of an event, written with fastavro alone."""
+"""Avro bytes of an event, written and read with fastavro alone."""
 
 import io
 
@@ -19,3 +19,9 @@ def avro(event, schema=None, **further):
     data = io.BytesIO()
     fastavro.schemaless_writer(data, fastavro.parse_schema(schema), rows(event) | further)
     return data.getvalue()
+
+
+def read(event):
+    """The event's fields as fastavro reads them."""
+    schema = fastavro.parse_schema(TOPICS[TOPIC_OF[type(event)]].schema)
+    return fastavro.schemaless_reader(io.BytesIO(avro(event)), schema)
