@@ -12,7 +12,7 @@ from typing import Any
 import click
 from pymongo.errors import PyMongoError
 
-from mongo_sink import config, views
+from mongo_sink import config, interpreter, views
 from mongo_sink.as_of import UnknownMomentError, resolve
 from mongo_sink.preparing import PreparationError
 from mongo_sink.redrive import redrive as redrive_letters
@@ -27,7 +27,7 @@ GIVE_UP = 2
 """Exit status of what another start would not mend."""
 BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
 REGISTRY = click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
-VIEW = click.option("--view", type=click.Choice(list(views.VIEWS)), default="all", show_default=True)
+VIEW = click.option("--view", default="all", show_default=True, help="mongo, models, all, or a connector's name.")
 
 
 def connector_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -53,6 +53,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for chatty in ("httpx2", "pymongo"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    interpreter.tune()
 
 
 @main.command()
@@ -83,7 +84,7 @@ def replay(
 
     With --into the sink and its view are left alone.
     """
-    connectors = views.of_view(_connectors(**options), view)
+    connectors = _of_view(view, **options)
     if as_of and not into:
         raise click.UsageError("--as-of needs --into: the sink's own view is always that of now")
     with _told():
@@ -91,10 +92,11 @@ def replay(
             moment = resolve(as_of, bootstrap, registry) if as_of else None
             connectors = views.into(connectors, into)
             spans = [spans_of(properties, bootstrap) for properties in connectors]
-            build(connectors, spans, bootstrap, registry, _stopping(), apart=True, moment=moment)
+            rebuilt = build(connectors, spans, bootstrap, registry, _stopping(), apart=True, moment=moment)
             click.echo(f"{into} is the state " + (f"as of {moment}" if moment else "of now"))
         else:
-            replay_views(connectors, bootstrap, registry, _stopping())
+            rebuilt = replay_views(connectors, bootstrap, registry, _stopping())
+    click.echo(str(rebuilt))
     if digest:
         _show(connectors)
 
@@ -107,7 +109,7 @@ def replay(
 def verify(bootstrap: str, registry: str, view: str, **options: Any) -> None:
     """Hold a view against a fresh replay of what it says that it holds; the sink must not be running."""
     with _told():
-        findings = verify_views(views.of_view(_connectors(**options), view), bootstrap, registry, _stopping())
+        findings = verify_views(_of_view(view, **options), bootstrap, registry, _stopping())
     for name, (count, sha256), difference in findings:
         click.echo(f"{name} {count} {sha256} " + (f"differs from a replay at {difference}" if difference else "equal"))
     if any(finding.difference for finding in findings):
@@ -150,7 +152,7 @@ def _told() -> Iterator[None]:
 @VIEW
 def digest(view: str, **options: Any) -> None:
     """Print how many documents each collection holds, and a hash over them; the same for the model files."""
-    _show(views.of_view(_connectors(**options), view))
+    _show(_of_view(view, **options))
 
 
 def _connectors(uri: str | None, database: str | None, models: Path | None, config_dir: Path) -> list[Properties]:
@@ -163,6 +165,13 @@ def _connectors(uri: str | None, database: str | None, models: Path | None, conf
         return config.load(config_dir, given)
     except config.ConfigError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _of_view(view: str, **options: Any) -> list[Properties]:
+    try:
+        return views.of_view(_connectors(**options), view)
+    except config.ConfigError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _show(connectors: list[Properties]) -> None:

@@ -1,16 +1,18 @@
-"""Events as documents: Avro's field names, moments as dates, nested records nested, and where on the log it lies."""
+"""Records as documents: Avro's field names, moments as dates, nested records nested, and where on the log it lies."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from schemas.events import Event
+from bson import Int64
+
 from schemas.topics import TOPICS
 from schemas.wire import Origin
 
 Document = dict[str, Any]
 Position = tuple[str, int, int]  # topic, partition, offset
+Convert = Callable[[Any], Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,9 +38,10 @@ class Row(NamedTuple):
         return self.origin[:3]
 
 
-def value_of(event: Event, topic: str) -> Document:
-    """The event's fields, as the post processors get them."""
-    return _bson(event, _moments(topic))
+def value_of(record: Document, topic: str) -> Document:
+    """The fields of a record as Avro has it, as the post processors get them: as MongoDB's connector makes them."""
+    typed: Document = _document(topic)(record)
+    return typed
 
 
 def placed(document: Document, origin: Origin) -> Document:
@@ -47,11 +50,6 @@ def placed(document: Document, origin: Origin) -> Document:
     if "_id" not in document:
         return {**document, "_log": place}
     return {"_id": document["_id"], **document, "_log": place}
-
-
-def document_of(event: Event, origin: Origin, id_: Any) -> Document:
-    """The document for ``event`` under ``id_``, where no post processor changes it."""
-    return placed({"_id": id_} | value_of(event, origin.topic), origin)
 
 
 def position_of(document: Document) -> Position:
@@ -71,32 +69,50 @@ def hashable(id_: Any) -> Any:
     return id_ if isinstance(id_, Hashable) else repr(id_)
 
 
-def _bson(value: Any, moments: frozenset[str]) -> Any:
-    if not isinstance(value, tuple):
-        return value
-    if not hasattr(value, "_fields"):
-        return [_bson(item, moments) for item in value]
-    return {
-        name: date(field) if name in moments else _bson(field, moments)
-        for name, field in zip(value._fields, value, strict=True)
-    }
-
-
 @cache
-def _moments(topic: str) -> frozenset[str]:
-    """The names of the topic's fields, nested ones too, that are moments: its schema says so."""
-    found = set()
-    pending: list[Any] = [TOPICS[topic].schema]
-    while pending:
-        match pending.pop():
-            case {"name": str(name), "type": {"logicalType": "timestamp-millis"}}:
-                found.add(name)
-            case {"name": str(name), "type": [*branches]} if any(
-                isinstance(b, dict) and "logicalType" in b for b in branches
-            ):
-                found.add(name)
-            case dict() as node:
-                pending.extend(node.values())
-            case list() as nodes:
-                pending.extend(nodes)
-    return frozenset(found)
+def _document(topic: str) -> Convert:
+    return _conversion(TOPICS[topic].schema, {}) or dict
+
+
+def _conversion(schema: Any, named: dict[str, Convert | None]) -> Convert | None:
+    """What makes BSON's value of Avro's; None where it is that value. A long has 64 bits, whatever it holds."""
+    match schema:
+        case "long":
+            return Int64
+        case {"type": "record", "name": name, "fields": fields}:
+            conversions = [(each["name"], _conversion(each["type"], named)) for each in fields]
+            other = [(field, convert) for field, convert in conversions if convert]
+            named[name] = _in_fields(other) if other else None
+            return named[name]
+        case {"type": "array", "items": items} if convert := _conversion(items, named):
+            return _in_items(convert)
+        case {"type": "map", "values": values} if convert := _conversion(values, named):
+            return _in_values(convert)
+        case ["null", branch] | [branch, "null"] if convert := _conversion(branch, named):
+            return _unless_null(convert)
+        case str():
+            return named.get(schema)
+        case _:
+            return None
+
+
+def _in_fields(fields: list[tuple[str, Convert]]) -> Convert:
+    def convert(record: Document) -> Document:
+        record = record.copy()
+        for name, converted in fields:
+            record[name] = converted(record[name])
+        return record
+
+    return convert
+
+
+def _in_items(convert: Convert) -> Convert:
+    return lambda items: [convert(item) for item in items]
+
+
+def _in_values(convert: Convert) -> Convert:
+    return lambda pairs: {key: convert(value) for key, value in pairs.items()}
+
+
+def _unless_null(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)

@@ -9,14 +9,18 @@ from mongo_sink.config import ModelFilesConfig
 from mongo_sink.model_files import NotAModelError, content_of, path_of, read_metadata, sync, write_atomically
 from mongo_sink.positions import Place, Positions
 from mongo_sink.task import Properties, SinkRecord, SinkTaskContext
+from schemas.codec import event_of
 from schemas.events import GlobalModel, LocalUpdate
 
+Model = LocalUpdate | GlobalModel
 LOG = logging.getLogger(__name__)
 FOLDERS = ("local", "global")
 
 
 class ModelFileSinkTask:
     """``local/<device_id>.safetensors`` and ``global/v000042.safetensors`` below ``models.directory``."""
+
+    server_seconds = 0.0
 
     def __init__(self, context: SinkTaskContext) -> None:
         self._context = context
@@ -37,11 +41,15 @@ class ModelFileSinkTask:
         self._positions = positions.read(self._root)
         return {place: offset for place, offset in self._positions.items() if place in places}
 
-    def put(self, records: Sequence[SinkRecord]) -> None:
+    def converted(self, records: Sequence[SinkRecord]) -> list[tuple[Model, SinkRecord]]:
+        """Their models, the newest first."""
+        return newest_first(records)
+
+    def put(self, converted: list[tuple[Model, SinkRecord]]) -> None:
         """Write the files that the batch makes newer."""
-        for record in newest_first(records):
+        for event, record in converted:
             try:
-                self._write(record)
+                self._write(event)
             except NotAModelError as error:
                 self._context.report(record.origin, record.value, error)
 
@@ -58,8 +66,7 @@ class ModelFileSinkTask:
     def stop(self) -> None:
         """Nothing is open."""
 
-    def _write(self, record: SinkRecord) -> None:
-        event = _model(record)
+    def _write(self, event: Model) -> None:
         path = self._root / path_of(event)
         held = self._rank_held(path)
         if held is not None and rank_of(event) <= held:
@@ -80,19 +87,21 @@ class ModelFileSinkTask:
         return self._held[path]
 
 
-def rank_of(event: LocalUpdate | GlobalModel) -> int:
+def rank_of(event: Model) -> int:
     """How new a file with this event is among those of its path; the greatest stays, among equals the first."""
     return event.sequence if isinstance(event, LocalUpdate) else 1
 
 
-def newest_first(records: Iterable[SinkRecord]) -> list[SinkRecord]:
+def newest_first(records: Iterable[SinkRecord]) -> list[tuple[Model, SinkRecord]]:
     """The order in which each file is written once: others of its path come later and are passed over, unless the
     first was no model.
     """
-    return sorted(records, key=lambda record: (-rank_of(_model(record)), record.origin[:3]))
+    models = [(_model(record), record) for record in records]
+    return sorted(models, key=lambda each: (-rank_of(each[0]), each[1].origin[:3]))
 
 
-def _model(record: SinkRecord) -> LocalUpdate | GlobalModel:
-    if not isinstance(record.event, LocalUpdate | GlobalModel):
-        raise TypeError(f"{record.origin.topic} carries {type(record.event).__name__}, which is no model")
-    return record.event
+def _model(record: SinkRecord) -> Model:
+    event = None if record.fields is None else event_of(record.origin.topic, record.fields)
+    if not isinstance(event, LocalUpdate | GlobalModel):
+        raise TypeError(f"{record.origin.topic} carries {type(event).__name__}, which is no model")
+    return event

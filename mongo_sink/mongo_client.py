@@ -4,11 +4,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import MongoClient
+from pymongo.monitoring import CommandListener
 
 from mongo_sink.documents import Document
 
 
-def connect(uri: str) -> MongoClient[Document]:
+def connect(uri: str, *listeners: CommandListener) -> MongoClient[Document]:
     """A client that gives up on an attempt soon enough to be told to stop, and whose writes survive."""
     # connectTimeoutMS is also the heartbeats': a short one cuts off a server that is merely busy.
     return MongoClient(
@@ -17,6 +18,7 @@ def connect(uri: str) -> MongoClient[Document]:
         connectTimeoutMS=20_000,
         socketTimeoutMS=120_000,
         tz_aware=True,
+        event_listeners=listeners,
         **write_concern(uri),
     )
 

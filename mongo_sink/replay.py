@@ -1,6 +1,7 @@
 """A view deleted and rebuilt from the log, by the tasks that keep it."""
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from threading import Event as Signal
 from typing import NamedTuple
@@ -12,11 +13,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from mongo_sink import views
 from mongo_sink.as_of import TOPIC as MODELS
 from mongo_sink.as_of import Moment
+from mongo_sink.clients import consumer_settings
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.progress import progress
 from mongo_sink.task import Properties, StoppedWaitingError
 from mongo_sink.waiting import waiting
-from mongo_sink.worker import Worker, consumer_settings
+from mongo_sink.worker import Worker
 from mongo_sink.writes import TRANSIENT
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +40,23 @@ class Span(NamedTuple):
     committed: int
 
 
-def replay(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> None:
+class Rebuilt(NamedTuple):
+    """How many records were read in how many seconds, and for how many of them the views' server was at it."""
+
+    records: int
+    seconds: float
+    server_seconds: float
+
+    def __str__(self) -> str:
+        """For a person."""
+        rate, share = self.records / self.seconds, self.server_seconds / self.seconds
+        return (
+            f"{self.records:,} records in {self.seconds:.1f} s, {rate:,.0f}/s; "
+            f"the server was at it for {self.server_seconds:.1f} s of them ({share:.0%})"
+        )
+
+
+def replay(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> Rebuilt:
     """Rebuild what the connectors keep.
 
     1. make sure that nobody runs in the connectors' groups;
@@ -54,7 +72,7 @@ def replay(connectors: Sequence[Properties], bootstrap: str, registry: str, stop
     for properties in connectors:
         wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
     spans = [spans_of(properties, bootstrap) for properties in connectors]
-    build(connectors, spans, bootstrap, registry, stopping)
+    return build(connectors, spans, bootstrap, registry, stopping)
 
 
 def build(
@@ -67,7 +85,7 @@ def build(
     apart: bool = False,
     moment: Moment | None = None,
     title: str = "replay",
-) -> None:
+) -> Rebuilt:
     """Steps 3 and 4.
 
     Args:
@@ -84,6 +102,7 @@ def build(
         StoppedWaitingError: told to stop before the ends were reached.
     """
     total = sum(span.end - span.start for each in spans for span in each)
+    began, server = time.monotonic(), 0.0
     with progress(title, total) as advance:
         for properties, own in zip(connectors, spans, strict=True):
             settled = {(span.topic, span.partition): span.end if apart else span.committed for span in own}
@@ -97,6 +116,8 @@ def build(
                     advance(worker.name, read)
             finally:
                 worker.close()
+            server += worker.server_seconds
+    return Rebuilt(total, time.monotonic() - began, server)
 
 
 def spans_of(properties: Properties, bootstrap: str) -> list[Span]:
@@ -121,7 +142,7 @@ def spans_of(properties: Properties, bootstrap: str) -> list[Span]:
 
 
 def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal, moment: Moment | None) -> Iterator[int]:
-    """Deliver and commit the spans; yields how many records each batch was."""
+    """Take the spans; yields how many records each batch was."""
     left = {(span.topic, span.partition): span.end for span in spans if span.end > span.start}
     worker.consumer.assign([TopicPartition(s.topic, s.partition, s.start) for s in spans if s.end > s.start])
     while left:
@@ -130,14 +151,14 @@ def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal, moment: Mo
         polled = worker.poll()
         messages = [message for message in polled if message.offset() < left.get(_place(message), 0)]
         if messages:
-            worker.deliver([message for message in messages if moment is None or _held(moment, message)])
-            worker.commit(messages)
+            worker.take(messages, lambda message: moment is None or _held(moment, message))
             yield len(messages)
         # The last offset of a span need not be a record: a transaction's marker has one too. Then the end tells.
         reached = worker.ends | {_place(message): message.offset() + 1 for message in polled}
         for place in [place for place, end in left.items() if reached.get(place, 0) >= end]:
             del left[place]
             worker.consumer.incremental_unassign([TopicPartition(*place)])
+    worker.settle()
 
 
 def _held(moment: Moment, message: Message) -> bool:

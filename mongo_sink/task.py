@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event as Signal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mongo_sink.positions import Place, Positions
-from schemas.events import Event
+from schemas.codec import Row
 from schemas.wire import Origin
 
 Properties = Mapping[str, str | int]
 
 
 class SinkRecord(NamedTuple):
-    """A record and the event decoded from it; a tombstone has none."""
+    """A record, and its fields as Avro has them; a tombstone has none."""
 
     origin: Origin
     value: bytes
-    event: Event | None
+    fields: Row | None
 
 
 class SinkTaskContext(NamedTuple):
@@ -33,13 +33,20 @@ class SinkTaskContext(NamedTuple):
 class SinkTask(Protocol):
     """Writes records somewhere; writing them again, or in smaller batches, changes nothing."""
 
+    @property
+    def server_seconds(self) -> float:
+        """How long a server has been at it, where there is one."""
+
     def start(self, config: Properties) -> None:
         """Open what the connector's properties name."""
 
     def open(self, places: Sequence[Place]) -> Positions:
         """Take partitions; say where each goes on, and nothing of one that is to be read from its beginning."""
 
-    def put(self, records: Sequence[SinkRecord]) -> None:
+    def converted(self, records: Sequence[SinkRecord]) -> Any:
+        """What ``put`` takes. It asks no server: the batch before may still be on its way."""
+
+    def put(self, converted: Any) -> None:
         """Take a batch; may hold it back until ``flush``."""
 
     def flush(self) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Event as Signal
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 from confluent_kafka import (
@@ -18,27 +18,35 @@ from confluent_kafka import (
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from mongo_sink.clients import consumer_settings, lag_of, producer_settings
 from mongo_sink.config import typed
 from mongo_sink.dead_letters import DeadLetterReporter, Settled
+from mongo_sink.decoding import Undecodable, decoded
 from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.meter import Meter
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.positions import Positions
-from mongo_sink.task import Properties, SinkRecord, SinkTask, SinkTaskContext, StoppedWaitingError
+from mongo_sink.task import Properties, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
-from schemas.codec import Codec, UndecodableRecord
-from schemas.wire import Origin, is_mark
+from mongo_sink.writing import Writing
+from schemas.codec import Codec
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25  # the longest a lone record waits for company
 # What the registry's client raises when the registry is away: httpx2 is the HTTP library that it prefers.
 REGISTRY_AWAY = (SchemaRegistryError, httpx2.TransportError)
 ANSWER_SECONDS = 10.0
-Undecodable = tuple[Origin, bytes, UndecodableRecord]
 TASKS: dict[str, type[MongoSinkTask] | type[ModelFileSinkTask]] = {
     "MongoSinkConnector": MongoSinkTask,
     "ModelFileSinkConnector": ModelFileSinkTask,
 }
+
+
+class Ready(NamedTuple):
+    """A batch after step 2."""
+
+    converted: Any
+    undecodable: list[Undecodable]
 
 
 class AheadOfLogError(RuntimeError):
@@ -51,7 +59,7 @@ class Worker:
     The order of durability, a batch at a time:
 
     1. poll a batch;
-    2. decode it; what is no event becomes a dead letter;
+    2. decode and convert it; what is no event becomes a dead letter;
     3. write it, acknowledged (``put``, ``flush``), and have its dead letters delivered;
     4. have the view note up to where it holds the log (``pre_commit``);
     5. commit the same offsets to the group, for those who ask Kafka how far behind the view is.
@@ -59,6 +67,8 @@ class Worker:
     A kill between any two of these repeats work and loses none: the batch is read again from 1, every write of 3 that
     had happened finds itself done, every letter has the id it had. Where to read on is what the view says, not the
     group: one that is dropped, or restored from a backup, gets all that it lacks.
+
+    While the steps from 3 on wait for the view's server, the next batch goes through 1 and 2, and no further.
     """
 
     def __init__(
@@ -98,23 +108,32 @@ class Worker:
         )
         context = SinkTaskContext(self._reporter.report, stopping)
         self._task: SinkTask = TASKS[self.config.connector_class](context)
+        self._writing = Writing(self.consumer, self.name)
         self._registry_patiently = waiting("the schema registry", REGISTRY_AWAY, stopping)
         self._kafka_patiently = waiting("Kafka", (KafkaException,), stopping)
 
     def run(self, meter: Meter) -> None:
         """Go on until told to stop; then finish the batch at hand, commit, leave the group."""
         self.open()
-        self.consumer.subscribe(list(self.config.topics), on_assign=self._assigned)
+        topics = list(self.config.topics)
+        self.consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._writing.revoked)
         try:
             while not self._stopping.is_set():
                 if messages := self.poll():
-                    self.deliver(messages)
-                    self.commit(messages)
+                    self.take(messages)
+                else:
+                    self.settle()  # and hear what became of it
                 self._measure(meter, messages)
+            self.settle()
         except StoppedWaitingError as stopped:
             LOG.warning("%s: %s; the batch is not committed and will be read again", self.name, stopped)
         finally:
             self.close()
+
+    @property
+    def server_seconds(self) -> float:
+        """How long the view's server has been at it."""
+        return self._task.server_seconds
 
     def open(self) -> None:
         """Start the task."""
@@ -122,13 +141,14 @@ class Worker:
 
     def close(self) -> None:
         """Stop the task and leave the group."""
+        self._writing.close()
         self._task.stop()
         self.consumer.close()
 
     def poll(self) -> list[Message]:
         """Step 1: a batch, in the order of each partition."""
         messages = []
-        for message in self.consumer.consume(self.config.max_batch_size, POLL_SECONDS):
+        for message in self._writing.met() or self.consumer.consume(self.config.max_batch_size, POLL_SECONDS):
             error = message.error()
             if error is None:
                 messages.append(message)
@@ -140,16 +160,41 @@ class Worker:
                 LOG.warning("%s: %s", self.name, error.str())
         return messages
 
+    def take(self, messages: Sequence[Message], counts: Callable[[Message], bool] = lambda message: True) -> None:
+        """Step 2, and the others while the next batch is polled and decoded; of one that counts, that is.
+
+        Raises:
+            StoppedWaitingError: told to stop while a server was away; the batch before is not committed.
+            Exception: what else ended the writing of the batch before.
+        """
+        ready = self._ready([message for message in messages if counts(message)])
+        self.settle()
+        self._writing.begin(lambda: self._written(ready, messages))
+
+    def settle(self) -> None:
+        """Return when what was taken is written and committed.
+
+        Raises:
+            Exception: as ``take``.
+        """
+        self._writing.end()
+
     def deliver(self, messages: Sequence[Message]) -> None:
         """Steps 2 and 3.
 
         Raises:
             StoppedWaitingError: told to stop while a server was away; nothing may be committed.
         """
-        records, undecodable = self._registry_patiently(self._decode, messages)
-        for origin, value, error in undecodable:
+        self._write(self._ready(messages))
+
+    def _written(self, ready: Ready, messages: Sequence[Message]) -> None:
+        self._write(ready)
+        self.commit(messages)
+
+    def _write(self, ready: Ready) -> None:
+        for origin, value, error in ready.undecodable:
             self._reporter.report(origin, value, error)
-        self._task.put(records)
+        self._task.put(ready.converted)
         self._task.flush()
         self._reporter.flush()
 
@@ -193,22 +238,9 @@ class Worker:
         if held:  # a kill between 4 and 5 leaves the group behind, until something new comes, or for ever
             self._tell_group(held)
 
-    def _decode(self, messages: Iterable[Message]) -> tuple[list[SinkRecord], list[Undecodable]]:
-        records: list[SinkRecord] = []
-        undecodable: list[Undecodable] = []
-        for message in messages:
-            key, value = message.key(), message.value() or b""
-            origin = Origin(message.topic(), message.partition(), message.offset(), key, message.timestamp()[1])
-            if message.value() is None and self.config.deletes(origin.topic):
-                records.append(SinkRecord(origin, value, None))
-                continue
-            if is_mark(message.topic(), message.value()):
-                continue
-            try:
-                records.append(SinkRecord(origin, value, self._codec.decode(origin.topic, value, key)))
-            except UndecodableRecord as error:
-                undecodable.append((origin, value, error))
-        return records, undecodable
+    def _ready(self, messages: Iterable[Message]) -> Ready:
+        batch = self._registry_patiently(decoded, self._codec, messages, self.config.deletes)
+        return Ready(self._task.converted(batch.records), batch.undecodable)
 
     def _measure(self, meter: Meter, messages: Iterable[Message]) -> None:
         name = self.name
@@ -216,34 +248,3 @@ class Worker:
             meter.add(name, topic, count)
         meter.lag(name, lag_of(self.consumer))
         meter.letters(name, self._reporter.count)
-
-
-def lag_of(consumer: Consumer) -> Counter[str]:
-    """Per topic, how many records lie between the consumer and the end, as far as it has heard."""
-    lags: Counter[str] = Counter()
-    for place in consumer.position(consumer.assignment()):
-        _, end = consumer.get_watermark_offsets(place, cached=True)
-        if place.offset >= 0 and end >= 0:
-            lags[place.topic] += max(end - place.offset, 0)
-    return lags
-
-
-def consumer_settings(bootstrap: str, group: str) -> dict[str, Any]:
-    """The consumer's configuration, in librdkafka's names."""
-    return {
-        "bootstrap.servers": bootstrap,
-        "group.id": group,
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "session.timeout.ms": 10_000,  # after a kill, the partitions are free again this soon
-        # Waiting for MongoDB may take this long without losing the partitions; heartbeats go on meanwhile.
-        "max.poll.interval.ms": 86_400_000,
-        "fetch.min.bytes": 65_536,  # or what has come after half a second: not a request for each record
-        "queued.max.messages.kbytes": 16_384,  # a partition; the default of 64 MiB is much for updates with weights
-        "topic.metadata.refresh.interval.ms": 10_000,
-    }
-
-
-def producer_settings(bootstrap: str) -> dict[str, Any]:
-    """The configuration of the producer of dead letters."""
-    return {"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 5}

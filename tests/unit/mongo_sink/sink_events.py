@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from mongo_sink.documents import Row, document_of, placed
+from mongo_sink.documents import Row, placed, value_of
 from mongo_sink.task import SinkRecord
 from schemas.events import (
     Contribution,
@@ -20,6 +20,7 @@ from schemas.events import (
 )
 from schemas.topics import TOPIC_OF
 from schemas.wire import Origin, key_of
+from tests.unit.schemas.avro import read
 
 NOON = 1_078_401_600_123  # 2004-03-04T12:00:00.123Z
 HALF_HOUR = 1_800_000
@@ -80,16 +81,17 @@ def letter() -> DeadLetter:
 
 
 def record(event: Event, offset: int = 0, partition: int = 0) -> SinkRecord:
-    return SinkRecord(Origin(TOPIC_OF[type(event)], partition, offset, key_of(event), NOON), b"bytes", event)
+    origin = Origin(TOPIC_OF[type(event)], partition, offset, key_of(event), NOON)
+    return SinkRecord(origin, b"bytes", read(event))
 
 
 def document(event: Event, id_: Any, offset: int = 0, partition: int = 0) -> dict[str, Any]:
-    return document_of(event, record(event, offset, partition).origin, id_)
+    origin, _, fields = record(event, offset, partition)
+    return placed({"_id": id_} | value_of(fields, origin.topic), origin)
 
 
 def row(event: Event, id_: Any, offset: int = 0, partition: int = 0) -> Row:
-    origin = record(event, offset, partition).origin
-    return Row(origin, document_of(event, origin, id_))
+    return Row(record(event, offset, partition).origin, document(event, id_, offset, partition))
 
 
 def tombstone(id_: str, offset: int = 0, topic: str = "local_updates", partition: int = 0) -> Row:

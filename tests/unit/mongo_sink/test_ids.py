@@ -11,6 +11,7 @@ from mongo_sink.keys import deleted_id
 from mongo_sink.projections import Projection
 from schemas.wire import Origin
 from tests.unit.mongo_sink.sink_events import NOON, update
+from tests.unit.schemas.avro import read
 
 ORIGIN = Origin("local_updates", 1, 5, b"mote-07", NOON)
 DEVICE = Projection("allow", ("sequence", "device_id", "missing"))
@@ -31,7 +32,7 @@ HOISTED = IdOptions(key_field="device", key_projection=Projection("allow", ("dev
     ],
 )
 def test_ids(strategy, options, id_):
-    document = value_of(update(3), "local_updates")
+    document = value_of(read(update(3)), "local_updates")
     made = ID_STRATEGIES[strategy].make(options)(document, ORIGIN)
     assert made == id_
     if isinstance(id_, dict):

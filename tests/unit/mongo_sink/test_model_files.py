@@ -43,7 +43,7 @@ def files(folder):
 
 
 def put(task, *events):
-    task.put([record(event, offset) for offset, event in enumerate(events)])
+    task.put(task.converted([record(event, offset) for offset, event in enumerate(events)]))
     task.flush()
 
 

@@ -8,6 +8,7 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge
 
 from mongo_sink.config import MongoConfig
+from mongo_sink.conversion import Conversion
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.task import SinkTaskContext, StoppedWaitingError
 from mongo_sink.topic_writer import TopicWriter
@@ -173,10 +174,17 @@ def reported():
     return []
 
 
+class Task(MongoSinkTask):
+    """Takes records."""
+
+    def put(self, records):
+        super().put(self.converted(records))
+
+
 def task_on(collection, reported, **changes):
     """A task on ``collection``, without a server."""
     context = SinkTaskContext(lambda origin, value, error: reported.append(origin.offset), Signal())
-    task = MongoSinkTask(context)
+    task = Task(context)
     properties = {
         "name": "models",
         "connector.class": "MongoSinkConnector",
@@ -193,7 +201,7 @@ def task_on(collection, reported, **changes):
     patiently = waiting("MongoDB", TRANSIENT, context.stopping)
     writer = TopicWriter({"local_updates": collection}, "local_updates", own, context, patiently)
     writer._prepared = True
-    task._writers = {"local_updates": writer}
+    task._writers, task._conversions = {"local_updates": writer}, {"local_updates": Conversion(own)}
     return task
 
 
@@ -230,7 +238,7 @@ def test_of_updates_that_were_merged_the_one_that_is_refused_is_found(reported):
 
 def test_a_tombstone_is_no_hiding_place_for_what_is_refused_after_it(reported):
     collection = Collection(bulk(121), None, None, None, bulk(121))
-    gone = record(update(9), 2)._replace(event=None)
+    gone = record(update(9), 2)._replace(fields=None)
     rows = [record(update(1), 1), gone, record(update(3), 3), record(update(4), 4)]
     task_on(collection, reported, **UPDATES, **{"delete.on.null.values": True}).put(rows)
     assert reported == [4]

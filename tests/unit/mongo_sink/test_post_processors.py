@@ -7,11 +7,11 @@ from bson import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mongo_sink.conversion import chain
 from mongo_sink.documents import UnusableRecordError, date
 from mongo_sink.post_processors import convert_time
 from mongo_sink.projections import ALL, ONE, allow, block
 from mongo_sink.topic_config import TopicConfig
-from mongo_sink.topic_writer import chain
 from schemas.wire import Origin
 from tests.unit.mongo_sink.sink_events import NOON
 

@@ -39,7 +39,7 @@ def delivered(server, batches, topic="local_updates", **properties):
         task = MongoSinkTask(context)
         task.start(plain | {"database": database.name} | properties)
         for batch in batches:
-            task.put(batch)
+            task.put(task.converted(batch))
         task.stop()
         found = sorted(database[topic].find(), key=repr)
     return found, reported
@@ -116,7 +116,7 @@ def test_binary_uuids_are_found_again(server):
 
 
 def test_a_tombstone_deletes_what_was_before_it(server):
-    gone = UPDATES[2]._replace(event=None, origin=UPDATES[2].origin._replace(offset=100))
+    gone = UPDATES[2]._replace(fields=None, origin=UPDATES[2].origin._replace(offset=100))
     told = {"document.id.strategy": "FullKeyStrategy", "delete.on.null.values": "true"}
     found, _ = delivered(server, [UPDATES, [gone]], **told)
     assert [row["_id"] for row in found] == ["b"]

@@ -2,10 +2,11 @@
 
 import operator
 
-from mongo_sink.documents import document_of, value_of
+from mongo_sink.documents import placed, value_of
 from mongo_sink.ids import ID_STRATEGIES, IdOptions
 from schemas.events import LocalUpdate, Prediction, Reading
 from schemas.wire import Origin
+from tests.unit.schemas.avro import read
 
 BIN = 300_000
 NOON = 1_078_401_600_000
@@ -73,8 +74,8 @@ def stored(event, topic, partition, offset, field=None):
     """An event's document, its ``_id`` made by the strategy that the sink's connectors name."""
     strategy = ID_STRATEGIES["ValueFieldStrategy" if field else "KafkaMetaDataStrategy"]
     origin = Origin(topic, partition, offset)
-    id_ = strategy.make(IdOptions(field))(value_of(event, topic), origin)
-    return naive(document_of(event, origin, id_))
+    document = value_of(read(event), topic)
+    return naive(placed(document | {"_id": strategy.make(IdOptions(field))(document, origin)}, origin))
 
 
 def reading(device, offset, partition=0):
