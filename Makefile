@@ -20,7 +20,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive export import quality bench bench-aggregation bench-evaluation bench-sink byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -66,7 +66,7 @@ report: ## A page with plots of what was forecast, and how well (DEVICES=a,b FRO
 	@$(INFRA) report $(if $(OUT),--out "$(OUT)") $(if $(DEVICES),--devices "$(DEVICES)") $(if $(FROM),--since "$(FROM)") \
 	  $(if $(UNTIL),--until "$(UNTIL)") $(if $(ENDS),--ends "$(ENDS)")
 
-replay: ## Drop the views and rebuild them from the topics (VIEW=mongo|models; INTO=database AS_OF=version|place|time: beside).
+replay: ## Drop the views and rebuild them from the topics (VIEW=mongo|models|champion|…|checkpoints; INTO=database AS_OF=version|place|time: beside).
 	@$(INFRA) replay $(if $(VIEW),--view $(VIEW)) $(if $(INTO),--into "$(INTO)") $(if $(AS_OF),--as-of "$(AS_OF)")
 
 redrive: ## Put records that became dead letters of the sink into its views after all (LETTER=id TOPIC=name).
@@ -93,6 +93,9 @@ bench-evaluation: install $(BUILD)/env/core/.bench ## How fast evaluation is on 
 
 bench-sink: install $(BUILD)/env/core/.bench $(BUILD)/jars/.connect ## How fast the sink is, beside MongoDB's own connector and bare pymongo (FORMAT=json).
 	@$(CORE) -m benchmarks.sink --format $(FORMAT)
+
+bench-replay: install $(BUILD)/env/core/.bench ## Every view rebuilt from 1,000,000 events, and the server's share of it (EVENTS=n FORMAT=json).
+	@$(CORE) -m benchmarks.sink.rebuild $(if $(EVENTS),--events $(EVENTS)) --format $(FORMAT)
 
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)

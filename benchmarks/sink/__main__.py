@@ -23,8 +23,7 @@ OFFICIAL_BAR = 2.0
 BARE_BAR = 0.7
 """Share of bare pymongo's speed that it is to reach."""
 TOLD = {
-    "official_cold": "MongoDB's connector in a JVM that has just begun",
-    "official": "MongoDB's connector in a JVM that did the same before",
+    **ways.OFFICIAL,
     "ours": "our sink, a process that has just begun",
     "bare": "pymongo's insert_many of documents that are ready in memory",
 }
@@ -71,17 +70,17 @@ def compared(settings: Settings, home: Path, topic: str, events: list[Event]) ->
     """Each way's speed, every one into a collection that is new."""
     count = len(events)
     made.write(settings, events)
-    documents = made.documents(events)
+    documents = made.documents(settings, events)
     with MongoClient[dict[str, Any]](settings.mongo_uri, tz_aware=True) as client:
         database = client.benchmark
-        cold, warm = ways.official(settings, topic, count, database, home / "connect")
+        official = ways.official(settings, topic, count, database, home / "connect")
         client.drop_database(database)
         ours = ways.ours(settings, topic, count, database, home)
         client.drop_database(database)
         bare = ways.bare(documents, database.bare)
         client.drop_database(database)
-    speeds = {"events": count, "official_cold": cold, "official": warm, "ours": ours, "bare": bare}
-    return speeds | {"times_official": ours / warm, "share_of_bare": ours / bare}
+    speeds = {"events": count, **official, "ours": ours, "bare": bare}
+    return speeds | {"times_official": ours / official["official"], "share_of_bare": ours / bare}
 
 
 def show(topic: str, numbers: dict[str, Any]) -> None:

@@ -103,8 +103,6 @@ def worker(settings: Settings, folder: Path, port: int) -> dict[str, str]:
         "rest.advertised.host.name": HOST,
         "plugin.discovery": "only_scan",  # not all these jars have the list of plugins that it would else look for
         "offset.storage.file.filename": str(folder / "offsets"),
-        # As many records at once as our sink takes; Kafka's default is 500, which is slower.
-        "consumer.max.poll.records": "5000",
         "offset.flush.interval.ms": "1000",  # between two commits: what is written is soon known to be
         "key.converter": "org.apache.kafka.connect.storage.StringConverter",
         "value.converter": "io.apicurio.registry.utils.converter.AvroConverter",
