@@ -6,8 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra import choices, log_output, ports, supervision
+from infra import checkpoints, choices, log_output, ports, supervision
 from infra.services import folder, services, sink_arguments, spark_environment
 from infra.settings import Settings
 from infra.status import status as status_of
@@ -230,11 +229,16 @@ def _aggregator(command: str, *arguments: str) -> int:
 
 
 @main.command()
-@click.option("--view", type=click.Choice(["mongo", "models", "all"]), default="all", show_default=True)
+@click.option("--view", default="all", show_default=True, help="mongo, models, a connector's name, or checkpoints.")
 @click.option("--into", help="Build it in a database of this name, beside the sink's.")
 @click.option("--as-of", help="With --into: as it was at a version, topic/partition/offset, or time.")
 def replay(view: str, into: str | None, as_of: str | None) -> None:
     """Drop the views and rebuild them from the topics, or build them elsewhere as they were."""
+    if view == "checkpoints":
+        began = checkpoints.drop(Settings())
+        where = "`make status` says where they are." if began else "they do so when they are started."
+        console.print(f"Flink and Spark begin at the topics' beginnings: {where}", **PLAIN)
+        return
     asked = ["--view", view, *(["--into", into] if into else []), *(["--as-of", as_of] if as_of else [])]
     sys.exit(_sink("replay", *asked, paused=not into))
 
@@ -251,7 +255,7 @@ def _sink(command: str, *arguments: str, paused: bool = True) -> int:
     """A command of the sink's, while the sink itself is paused."""
     settings = Settings()
     argv = [sys.executable, "-m", "mongo_sink", command, *sink_arguments(settings), *arguments]
-    with _paused(settings, "sink") if paused else nullcontext():
+    with supervision.paused(settings, "sink") if paused else nullcontext():
         return subprocess.run(argv, check=False).returncode
 
 
@@ -284,19 +288,6 @@ def import_log(folder: Path) -> None:
     with log_of(settings):
         archive = load(settings, folder)
     console.print(f"{archive.said()} on the log. `make up` builds everything else from it.", **PLAIN)
-
-
-@contextmanager
-def _paused(settings: Settings, name: str) -> Iterator[None]:
-    """Stop a service for as long as something else does its work."""
-    running = supervision.processes(settings).get(name, {}).get("statename") in ("RUNNING", "STARTING")
-    if running:
-        supervision.proxy(settings).stopProcess(name)
-    try:
-        yield
-    finally:
-        if running:
-            supervision.proxy(settings).startProcess(name, False)
 
 
 @main.command()

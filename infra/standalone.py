@@ -74,4 +74,7 @@ def serving(settings: Settings, *names: str) -> Iterator[dict[str, subprocess.Po
                 time.sleep(0.3)
         yield started
     finally:
-        end(list(reversed(started.values())))
+        for process in reversed(
+            started.values()
+        ):  # without Kafka, the registry would be at it for as long as it is let
+            end([process])

@@ -4,6 +4,8 @@ import configparser
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -65,6 +67,20 @@ def proxy(settings: Settings) -> Any:
     """Supervisord's XML-RPC interface."""
     transport = SupervisorTransport(None, None, f"unix://{settings.socket}")
     return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+
+@contextmanager
+def paused(settings: Settings, *names: str) -> Iterator[list[str]]:
+    """Stop services, in this order, for as long as something else does their work; yields those that ran."""
+    states = processes(settings)
+    running = [name for name in names if states.get(name, {}).get("statename") in ("RUNNING", "STARTING")]
+    for name in running:
+        proxy(settings).stopProcess(name)
+    try:
+        yield running
+    finally:
+        for name in reversed(running):
+            proxy(settings).startProcess(name, False)
 
 
 def alive(settings: Settings) -> bool:

@@ -15,8 +15,17 @@ VIEWS = {"mongo": ("MongoSinkConnector",), "models": ("ModelFileSinkConnector",)
 
 
 def of_view(connectors: Sequence[Properties], view: str) -> list[Properties]:
-    """Those connectors that keep ``view``: mongo, models or all."""
-    return [each for each in connectors if ConnectorConfig.of(each).connector_class in VIEWS[view]]
+    """Those connectors that keep ``view``: mongo, models, all, or the one of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    configured = [(each, ConnectorConfig.of(each)) for each in connectors]
+    found = [each for each, own in configured if own.name == view or own.connector_class in VIEWS.get(view, ())]
+    if not found:
+        names = ", ".join([*VIEWS, *(own.name for _, own in configured)])
+        raise ConfigError(f"{view!r} is no view: one of {names}")
+    return found
 
 
 def clear(properties: Properties) -> None:

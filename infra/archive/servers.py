@@ -31,8 +31,7 @@ def log_of(settings: Settings) -> Iterator[None]:
         else:
             # Asked to end, this process would leave them behind.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-            # The registry ends first: without Kafka, it would be at it for as long as it is let.
-            with serving(settings, "kafka"), serving(settings, "registry"):
+            with serving(settings, "kafka", "registry"):
                 yield
     except StartError as error:
         raise ArchiveError(f"The log's servers cannot be started: {error}") from error
