@@ -29,6 +29,8 @@ class Conversion:
 
     def __init__(self, config: TopicConfig) -> None:
         self._config, self._chain, self._id_of = config, chain(config), id_of(config)
+        self._strategy = config.strategy
+        self._own_ids = config.strategy_name == "InsertOneDefaultStrategy"
 
     def batches(self, records: Sequence[SinkRecord]) -> Iterator[Batch]:
         """The records in batches; of one place on the log only the last."""
@@ -50,16 +52,16 @@ class Conversion:
             DocumentRefusedError: it is too large. The driver says so of inserts only; of all else the server breaks
                 the connection, which looks as if it were away.
         """
-        config, origin = self._config, record.origin
-        key = None if config.strategy.needs_id else deleted_id(origin, config.key_field)
+        origin = record.origin
+        key = None if self._strategy.needs_id else deleted_id(origin, self._config.key_field)
         if record.fields is None:
             return Row(origin, placed({"_id": self._id_of({}, origin)}, origin), tombstone=True, key=key)
         document = self._chain(value_of(record.fields, origin.topic), origin)
-        if "_id" not in document and config.strategy_name == "InsertOneDefaultStrategy":
+        if self._own_ids and "_id" not in document:
             # The original has the driver give one, another at each delivery.
             document = document | {"_id": object_id(origin)}
         row = Row(origin, placed(document, origin), key=key)
-        config.strategy.check(row, config.write_model_field)
+        self._strategy.check(row, self._config.write_model_field)
         if len(record.value) > LARGE and (error := unwritable(row.document)):
             raise error
         return row

@@ -1,6 +1,6 @@
 """Records as documents: Avro's field names, moments as dates, nested records nested, and where on the log it lies."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ def value_of(record: Document, topic: str) -> Document:
 def placed(document: Document, origin: Origin) -> Document:
     """The document as it is written: ``_id`` first, ``_log: {topic, partition, offset}`` last."""
     place = {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset}
-    if "_id" not in document:
+    if "_id" not in document or next(iter(document)) == "_id":
         return {**document, "_log": place}
     return {"_id": document["_id"], **document, "_log": place}
 
@@ -66,7 +66,11 @@ def date(milliseconds: int | None) -> datetime | None:
 
 def hashable(id_: Any) -> Any:
     """What stands for an ``_id`` in a dict's keys: it may be a document."""
-    return id_ if isinstance(id_, Hashable) else repr(id_)
+    try:
+        hash(id_)
+    except TypeError:
+        return repr(id_)
+    return id_
 
 
 @cache

@@ -91,7 +91,11 @@ def groups(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[list[Row]]:
     """The rows that have a key in common, in the order in which they came, which is the log's in each partition."""
     grouped: dict[Any, list[Row]] = {}
     for row in rows:
-        grouped.setdefault(hashable(key(row)), []).append(row)
+        own = hashable(key(row))
+        if own in grouped:
+            grouped[own].append(row)
+        else:
+            grouped[own] = [row]
     return list(grouped.values())
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from mongo_sink.documents import hashable
 from mongo_sink.write_models import Complete, Delete, Replace, Update, Write, filter_of, rows_of
 
+LAST_COUNTS = (Replace, Update, Delete)
+
 
 def fields_held(collection: Any, writes: Sequence[Complete]) -> dict[Any, Any]:
     """By ``_id``, the field of the documents that are there.
@@ -37,7 +39,7 @@ def not_overtaken(collection: Any, writes: Sequence[Write]) -> list[Write]:
 
 
 def _last_counts(each: Write) -> bool:
-    return isinstance(each, Replace | Update | Delete) and filter_of(each).keys() == {"_id"}
+    return isinstance(each, LAST_COUNTS) and filter_of(each).keys() == {"_id"}
 
 
 def _overtaken(each: Write, places: dict[Any, Any]) -> bool:
