@@ -25,7 +25,7 @@ from mongo_sink.decoding import Undecodable, decoded
 from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.meter import Meter
 from mongo_sink.mongo_task import MongoSinkTask
-from mongo_sink.positions import Positions
+from mongo_sink.positions import Place, Positions
 from mongo_sink.task import Properties, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
 from mongo_sink.writing import Writing
@@ -168,8 +168,9 @@ class Worker:
             Exception: what else ended the writing of the batch before.
         """
         ready = self._ready([message for message in messages if counts(message)])
-        self.settle()
+        held = self._writing.end()
         self._writing.begin(lambda: self._written(ready, messages))
+        self.commit(held)
 
     def settle(self) -> None:
         """Return when what was taken is written and committed.
@@ -177,7 +178,7 @@ class Worker:
         Raises:
             Exception: as ``take``.
         """
-        self._writing.end()
+        self.commit(self._writing.end())
 
     def deliver(self, messages: Sequence[Message]) -> None:
         """Steps 2 and 3.
@@ -187,9 +188,17 @@ class Worker:
         """
         self._write(self._ready(messages))
 
-    def _written(self, ready: Ready, messages: Sequence[Message]) -> None:
+    def _written(self, ready: Ready, messages: Iterable[Message]) -> Positions:
+        """Steps 3 and 4. The consumer is not for this thread: committing here, while that one polls, can hang."""
         self._write(ready)
-        self.commit(messages)
+        if not self._remembers:
+            return {}
+        held: dict[Place, int] = {}
+        for message in messages:
+            place = message.topic(), message.partition()
+            held[place] = max(held.get(place, 0), message.offset() + 1)
+        self._task.pre_commit(held)
+        return held
 
     def _write(self, ready: Ready) -> None:
         for origin, value, error in ready.undecodable:
@@ -198,21 +207,12 @@ class Worker:
         self._task.flush()
         self._reporter.flush()
 
-    def commit(self, messages: Iterable[Message]) -> None:
-        """Steps 4 and 5.
-
-        Raises:
-            StoppedWaitingError: told to stop while the view's server was away.
-        """
-        if not self._remembers:
+    def commit(self, held: Positions) -> None:
+        """Step 5."""
+        if not held:
             return
-        after = {(message.topic(), message.partition()): message.offset() + 1 for message in messages}
-        self._task.pre_commit(after)
-        self._tell_group(after)
-
-    def _tell_group(self, offsets: Positions) -> None:
         try:
-            places = [TopicPartition(*place, offset) for place, offset in offsets.items()]
+            places = [TopicPartition(*place, offset) for place, offset in held.items()]
             self.consumer.commit(offsets=places, asynchronous=False)
         except KafkaException as error:
             # Taken from the group, or the coordinator is away: the batch is read again by whoever has the partition.
@@ -235,8 +235,7 @@ class Worker:
                     "it is a view of another log; drop it with a replay, or give the connector another database"
                 )
         consumer.assign(places)
-        if held:  # a kill between 4 and 5 leaves the group behind, until something new comes, or for ever
-            self._tell_group(held)
+        self.commit(held)  # a kill between 4 and 5 leaves the group behind, until something new comes, or for ever
 
     def _ready(self, messages: Iterable[Message]) -> Ready:
         batch = self._registry_patiently(decoded, self._codec, messages, self.config.deletes)

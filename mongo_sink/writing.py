@@ -7,6 +7,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message
 
+from mongo_sink.positions import Positions
+
 LOG = logging.getLogger(__name__)
 LONG_SECONDS = 1.0
 """After which a batch counts as slow, and its partitions are paused."""
@@ -25,15 +27,15 @@ class Writing:
     def __init__(self, consumer: Consumer, name: str) -> None:
         self._consumer, self._name = consumer, name
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-writes")
-        self._batch: Future[None] | None = None
+        self._batch: Future[Positions] | None = None
         self._met: list[Message] = []
 
-    def begin(self, write: Callable[[], None]) -> None:
+    def begin(self, write: Callable[[], Positions]) -> None:
         """Have a batch written; the one before must have ended."""
         self._batch = self._thread.submit(write)
 
-    def end(self) -> None:
-        """Return when the batch is written.
+    def end(self) -> Positions:
+        """Up to where the view holds the log, when the batch is written; nothing where there was none.
 
         Partitions are paused meanwhile, where it takes long: nothing more is fetched, and the group still hears of the
         consumer, so that it can take partitions from it or give it some.
@@ -42,11 +44,11 @@ class Writing:
             Exception: what writing it raised.
         """
         if self._batch is None:
-            return
+            return {}
         if not _ended(self._batch, LONG_SECONDS):
             self._hold_back(self._batch)
         batch, self._batch = self._batch, None
-        batch.result()
+        return batch.result()
 
     def met(self) -> list[Message]:
         """What came although it was held back: partitions that were given to the consumer meanwhile are not paused."""
@@ -62,7 +64,7 @@ class Writing:
         """Return when nothing is being written; what a batch raised is lost, unless ``end`` has told."""
         self._thread.shutdown()
 
-    def _hold_back(self, batch: Future[None]) -> None:
+    def _hold_back(self, batch: Future[Positions]) -> None:
         paused = self._consumer.assignment()
         LOG.info("%s: a batch takes long, %d partitions are paused", self._name, len(paused))
         self._consumer.pause(paused)
@@ -72,5 +74,5 @@ class Writing:
         self._consumer.resume([place for place in paused if (place.topic, place.partition) in still])
 
 
-def _ended(batch: Future[None], seconds: float) -> bool:
+def _ended(batch: Future[Positions], seconds: float) -> bool:
     return bool(wait([batch], seconds).done)

@@ -1,6 +1,7 @@
 """The sink as a process for its tests, and events for it to mirror."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -52,9 +53,12 @@ class Writer:
 
 
 class Sink:
-    """The project's connectors under names of their own, run by the command line."""
+    """The project's connectors under names of their own, run by the command line.
 
-    def __init__(self, log, mongo, folder):
+    ``changes`` are to the properties of those that write to MongoDB.
+    """
+
+    def __init__(self, log, mongo, folder, **changes):
         self.tag = f"t{uuid4().hex[:8]}"
         self._log, self._mongo = log, mongo
         self.models = folder / "models"
@@ -64,17 +68,20 @@ class Sink:
         for path in CONNECTORS.glob("*.json"):
             properties = json.loads(path.read_text())
             properties["name"] = f"{self.tag}-{properties['name']}"
+            if properties["connector.class"] == "MongoSinkConnector":
+                properties |= changes
             (self._config / path.name).write_text(json.dumps(properties))
             self.topics[f"sink-{properties['name']}"] = properties["topics"].split(",")
         self.database = MongoClient(mongo, tz_aware=True)[f"sink_{self.tag}"]
 
-    def start(self, command="run", *more, mongo=None):
+    def start(self, command="run", *more, mongo=None, module=("mongo_sink",), server=0):
         servers = () if command == "digest" else ("--bootstrap", self._log.bootstrap, "--registry", self._log.registry)
         views = ("--mongo", mongo or self._mongo, "--database", self.database.name, "--models", str(self.models))
         options = (*servers, *views, "--config-dir", str(self._config), *more)
         return subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", "mongo_sink", command, *options],
+            [sys.executable, "-X", "faulthandler", "-m", *module, command, *options],
             cwd=ROOT,
+            env={**os.environ, "SERVER_PID": str(server)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -146,7 +153,7 @@ def finish(process, timeout=300):
         output, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGABRT)  # says where it hangs
-        pytest.fail(f"not finished within {timeout} s:\n{process.communicate()[0]}")
+        pytest.fail(f"{process.args[5:]} not finished within {timeout} s:\n{process.communicate()[0]}")
     return process.returncode, output
 
 

@@ -1,0 +1,116 @@
+"""The sink's command line, in a process to which something happens: ``HAPPENING CONNECTOR BATCH``, then the command.
+
+At the connector's n-th batch the process ends as by ``kill -9`` at a point of the order of durability
+(``mongo_sink.worker``), or kills the server, whose process is ``SERVER_PID``, in the middle of a bulk. ``shuffled``
+hands on each batch twice, in an order of its own.
+"""
+
+import os
+import random
+import signal
+import sys
+from contextlib import suppress
+
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from mongo_sink.__main__ import main as command
+from mongo_sink.dead_letters import DeadLetterReporter
+from mongo_sink.mongo_task import MongoSinkTask
+from mongo_sink.worker import Worker
+
+CRASHES = ("polled", "made ready", "in the bulk", "written", "letters sent", "held", "committed")
+HAPPENINGS = (*CRASHES, "server killed", "shuffled")
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def behind(kind, method, then):
+    """Have ``then(self, result)`` follow each call."""
+    plain = getattr(kind, method)
+
+    def followed(self, *args, **kwargs):
+        result = plain(self, *args, **kwargs)
+        return then(self, result, *args)
+
+    setattr(kind, method, followed)
+
+
+def crash_after(kind, method, name, batch, of=lambda self, result, args: True):
+    """Crash behind the n-th call for the connector; ``of`` says which count."""
+    passed = 0
+
+    def then(self, result, *args):
+        nonlocal passed
+        passed += name_of(self).endswith(name) and of(self, result, args)
+        if passed == batch:
+            die()
+        return result
+
+    behind(kind, method, then)
+
+
+def name_of(owner):
+    config = owner.config if isinstance(owner, Worker) else owner._config
+    return config.name
+
+
+def break_bulk(name, batch, then):
+    """Do half of the n-th bulk of the collection that is named as its connector, then what happens, then the rest."""
+    plain, passed = Collection.bulk_write, 0
+
+    def bulk_write(self, models, **kwargs):
+        nonlocal passed
+        passed += (own := self.name == name.replace("-", "_"))
+        if own and passed == batch:
+            with suppress(BulkWriteError):  # some were written before an earlier crash
+                plain(self, models[: len(models) // 2], **kwargs)
+            then()
+        return plain(self, models, **kwargs)
+
+    Collection.bulk_write = bulk_write
+
+
+def shuffle_polls():
+    """Hand on each batch in an order of its own, and then once more in another one."""
+    plain, chance, again = Worker.poll, random.Random(20040228), {}
+
+    def poll(self):
+        messages = again.pop(self.name, None)
+        if messages is None:
+            messages = plain(self)
+            again[self.name] = messages
+        return chance.sample(messages, len(messages))
+
+    Worker.poll = poll
+
+
+def main():
+    happening, name, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    match happening:
+        case "polled":
+            crash_after(Worker, "poll", name, batch, of=lambda self, messages, args: bool(messages))
+        case "made ready":
+            crash_after(MongoSinkTask, "converted", name, batch)
+        case "in the bulk":
+            break_bulk(name, batch, die)
+        case "written":
+            crash_after(MongoSinkTask, "put", name, batch)
+        case "letters sent":
+            crash_after(DeadLetterReporter, "flush", name, batch)
+        case "held":
+            crash_after(MongoSinkTask, "pre_commit", name, batch)
+        case "committed":
+            crash_after(Worker, "commit", name, batch, of=lambda self, _, args: bool(args[0]))
+        case "server killed":
+            break_bulk(name, batch, lambda: os.kill(int(os.environ["SERVER_PID"]), signal.SIGKILL))
+        case "shuffled":
+            shuffle_polls()
+    sys.argv[1:4] = []
+    command()
+
+
+if __name__ == "__main__":
+    main()

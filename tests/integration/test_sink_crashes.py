@@ -1,0 +1,208 @@
+"""The sink at every point of its order of durability, with records that are none among the good: nothing is lost."""
+
+import math
+import random
+import signal
+import time
+from typing import NamedTuple
+
+import pytest
+
+from infra.services import services
+from infra.standalone import end, isolated, launched, serving
+from mongo_sink.topic_reader import whole
+from schemas.codec import Codec
+from tests.integration.conftest import emptied
+from tests.integration.crashing_sink import CRASHES
+from tests.integration.sinks import Sink, Writer, finish, global_model, prediction, reading, until, update
+
+pytestmark = pytest.mark.integration
+BATCH = 200
+DEVICES = [f"mote-{number}" for number in range(6)]
+READINGS = 3_000
+FORECASTS = 200  # of a device, with what is new for some batches
+CONNECTORS = ("sensor-readings", "predictions")
+
+
+class Bad(NamedTuple):
+    """A record that is no event: where it lies, and what is wrong with it."""
+
+    topic: str
+    partition: int
+    offset: int
+    error: str
+
+
+class Written(NamedTuple):
+    log: object
+    bad: list
+
+
+def shuffled(events):
+    """In an order of its own, each twice."""
+    twice = [*events, *events]
+    random.Random(20040301).shuffle(twice)
+    return twice
+
+
+@pytest.fixture(scope="module")
+def written(log_servers):
+    log = emptied(log_servers)
+    writer, codec, bad = Writer(log), Codec(log.registry), []
+    good = codec.encode(reading("mote-0", 10**6)).value
+
+    def spoil():
+        for topic in ("iot_stream", "predictions", "local_updates", "global_models"):
+            for value, error in ((b"no Avro", "NotAvroError"), (b"\0\xff\xff\xff\xffnobody's", "UnknownSchemaError")):
+                bad.append(Bad(topic, *writer.write_bytes(topic, value), error))
+        bad.append(Bad("predictions", *writer.write_bytes("predictions", None), "NotAvroError"))
+        bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", good[:-4]), "TruncatedRecordError"))
+        bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", good, b"mote-5"), "InvalidEventError"))
+        nan = codec.encode(reading("mote-1", 10**6)._replace(humidity=math.nan))
+        bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", nan.value, nan.key), "InvalidEventError"))
+
+    for half in range(2):
+        places = range(half * READINGS // 2, (half + 1) * READINGS // 2)
+        writer.write(reading(DEVICES[position % len(DEVICES)], position) for position in places)
+        writer.write(shuffled(update(device, sequence) for sequence in range(1, 4) for device in DEVICES))
+        writer.write(shuffled(global_model("fleet", version) for version in range(1, 4)))
+        forms = [(device, n, scored) for n in range(FORECASTS) for device in DEVICES for scored in (False, n % 5 > 0)]
+        writer.write(prediction(device, n, scored=scored) for device, n, scored in shuffled(forms))
+        spoil()
+    return Written(log, bad)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(written, mongo, tmp_path_factory):
+    """What a sink keeps to which nothing happens."""
+    sink = Sink(written.log, mongo, tmp_path_factory.mktemp("undisturbed"), **{"max.batch.size": BATCH})
+    sink.catch_up()
+    yield sink
+    sink.database.client.drop_database(sink.database.name)
+
+
+@pytest.fixture(scope="module")
+def expected(undisturbed):
+    return undisturbed.digests()
+
+
+@pytest.fixture(scope="module")
+def recovered(written, undisturbed, mongo, tmp_path_factory):
+    """Sinks that were killed at a point, in the first batch of a connector and in a later one, and went on then."""
+    sinks = {
+        (point, name): Sink(written.log, mongo, tmp_path_factory.mktemp("killed"), **{"max.batch.size": BATCH})
+        for point in CRASHES
+        for name in CONNECTORS
+    }
+    for batch in (1, 2):
+        started = {
+            key: sink.start(module=("tests.integration.crashing_sink", *key, str(batch))) for key, sink in sinks.items()
+        }
+        for key, process in started.items():
+            code, output = finish(process, 60)
+            assert code == -signal.SIGKILL, (key, batch, output)
+    catch_up(sinks.values())
+    yield sinks
+    for sink in sinks.values():
+        sink.database.client.drop_database(sink.database.name)
+
+
+def catch_up(sinks, **started):
+    running = [(sink, sink.start(**started)) for sink in sinks]
+    for sink, process in running:
+        until(lambda sink=sink: sink.behind() == 0 and sink.unheld() == 0, process)
+    for _, process in running:
+        process.terminate()
+    for _, process in running:
+        code, output = finish(process)
+        assert code == 0, output
+
+
+def letters(log):
+    """The dead letters on the topic, those of one id together."""
+    codec, found = Codec(log.registry), {}
+    for message in whole(log.bootstrap, "dead_letters"):
+        letter = codec.decode("dead_letters", message.value(), message.key())
+        found.setdefault(letter.letter_id, []).append(letter)
+    return found
+
+
+def test_an_undisturbed_sink_has_every_event_once(undisturbed):
+    database = undisturbed.database
+    assert sorted(each["position"] for each in database.sensor_readings.find()) == list(range(READINGS))
+    assert sorted((each["_id"], each["sequence"]) for each in database.local_models.find()) == [(d, 3) for d in DEVICES]
+    assert sorted(each["_id"] for each in database.global_model.find()) == [1, 2, 3]
+    assert [(each["_id"], each["version"]) for each in database.champion.find()] == [("fleet", 3)]
+    forecasts = list(database.predictions.find())
+    assert len(forecasts) == FORECASTS * len(DEVICES)
+    assert sum(each["actual"] is None for each in forecasts) == FORECASTS // 5 * len(DEVICES)
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
+@pytest.mark.parametrize("point", CRASHES)
+def test_killed_anywhere_it_ends_as_if_nothing_had_been(recovered, expected, point, name):
+    assert recovered[point, name].digests() == expected
+
+
+def test_every_bad_record_is_a_letter_with_its_place_and_error(written, recovered):
+    found = letters(written.log)
+    assert found.keys() == {f"mongo_sink/{bad.topic}/{bad.partition}/{bad.offset}" for bad in written.bad}
+    for bad in written.bad:
+        own = found[f"mongo_sink/{bad.topic}/{bad.partition}/{bad.offset}"]
+        assert {tuple(letter) for letter in own} == {tuple(own[0])}
+        letter = own[0]
+        assert (letter.origin_topic, letter.origin_partition, letter.origin_offset, letter.error_class) == bad
+        assert letter.stage == "mongo_sink"
+        assert len(own) > len(recovered)  # each sink sends its own, some again, all of one id
+
+
+def test_the_server_killed_in_a_bulk_is_waited_for(written, expected, tmp_path):
+    settings = isolated(tmp_path / "server")
+    with serving(settings, "mongo") as servers:
+        sink = Sink(written.log, settings.mongo_uri, tmp_path, **{"max.batch.size": BATCH})
+        happening = ("tests.integration.crashing_sink", "server killed", "sensor-readings", "4")
+        process = sink.start(module=happening, server=servers["mongo"].pid)
+        until(lambda: servers["mongo"].poll() == -signal.SIGKILL, process)
+        time.sleep(1)  # it finds the server away, more than once
+        again = launched(settings, "mongo")
+        try:
+            until(lambda: services(settings)["mongo"].healthy(settings), process)
+            until(lambda: sink.behind() == 0, process)
+            process.terminate()
+            code, output = finish(process)
+            assert code == 0, output
+            assert "waiting for MongoDB" in output
+            assert sink.digests() == expected
+        finally:
+            end([again])
+
+
+def test_deliveries_twice_and_in_another_order_change_nothing(written, expected, mongo, tmp_path):
+    sink = Sink(written.log, mongo, tmp_path, **{"max.batch.size": BATCH})
+    for _ in range(2):
+        catch_up([sink], module=("tests.integration.crashing_sink", "shuffled", "", "0"))
+        assert sink.digests() == expected
+        sink.database.sink_positions.drop()
+    sink.database.client.drop_database(sink.database.name)
+
+
+def test_what_the_database_refuses_is_a_letter_till_it_can_be_written(written, undisturbed, expected, mongo, tmp_path):
+    sink = Sink(written.log, mongo, tmp_path, **{"max.batch.size": BATCH})
+    collection = sink.database.sensor_readings
+    collection.create_index("position", unique=True)
+    collection.insert_one({"_id": "in the way", "position": 1_234})
+    output = sink.catch_up()
+    assert output.count("is a dead letter: 11000") == 1
+    refused = undisturbed.database.sensor_readings.find_one({"position": 1_234})
+    (letter,) = letters(written.log)[f"mongo_sink/{refused['_id'].replace('#', '/')}"]
+    assert (letter.stage, letter.error_class) == ("mongo_sink", "DocumentRefusedError")
+    assert "11000" in letter.error_message
+    assert collection.count_documents({}) == READINGS
+
+    collection.drop_index("position_1")
+    collection.delete_one({"_id": "in the way"})
+    code, output = finish(sink.start("redrive", "--letter", letter.letter_id))
+    assert (code, output.splitlines()[-1]) == (0, "1 written, 0 refused again"), output
+    kept = {line.split()[0]: line for line in sink.digests()}
+    assert kept["sensor_readings"] == {line.split()[0]: line for line in expected}["sensor_readings"]
+    sink.database.client.drop_database(sink.database.name)
