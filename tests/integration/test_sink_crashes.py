@@ -22,6 +22,14 @@ DEVICES = [f"mote-{number}" for number in range(6)]
 READINGS = 3_000
 FORECASTS = 200  # of a device, with what is new for some batches
 CONNECTORS = ("sensor-readings", "predictions")
+TOLD = {"max.batch.size": BATCH, "errors.deadletterqueue.context.headers.enable": True}
+READ_BY = {
+    "iot_stream": ("sensor-readings",),
+    "predictions": ("predictions",),
+    "local_updates": ("models",),
+    "global_models": ("models", "champion"),
+}
+"""Which connectors to MongoDB have a letter of each bad record to send."""
 
 
 class Bad(NamedTuple):
@@ -61,13 +69,18 @@ def written(log_servers):
         nan = codec.encode(reading("mote-1", 10**6)._replace(humidity=math.nan))
         bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", nan.value, nan.key), "InvalidEventError"))
 
+    spoil()  # first and in between, so that batches that are killed have some
     for half in range(2):
-        places = range(half * READINGS // 2, (half + 1) * READINGS // 2)
-        writer.write(reading(DEVICES[position % len(DEVICES)], position) for position in places)
+        positions = range(half * READINGS // 2, (half + 1) * READINGS // 2)
+        forms = [(device, n, scored) for n in range(FORECASTS) for device in DEVICES for scored in (False, n % 5 > 0)]
+        measured = [reading(DEVICES[position % len(DEVICES)], position) for position in positions]
+        forecast = [prediction(device, n, scored=scored) for device, n, scored in shuffled(forms)]
+        for events in (measured, forecast):
+            writer.write(events[:BATCH])
+            spoil()
+            writer.write(events[BATCH:])
         writer.write(shuffled(update(device, sequence) for sequence in range(1, 4) for device in DEVICES))
         writer.write(shuffled(global_model("fleet", version) for version in range(1, 4)))
-        forms = [(device, n, scored) for n in range(FORECASTS) for device in DEVICES for scored in (False, n % 5 > 0)]
-        writer.write(prediction(device, n, scored=scored) for device, n, scored in shuffled(forms))
         spoil()
     return Written(log, bad)
 
@@ -75,7 +88,7 @@ def written(log_servers):
 @pytest.fixture(scope="module")
 def undisturbed(written, mongo, tmp_path_factory):
     """What a sink keeps to which nothing happens."""
-    sink = Sink(written.log, mongo, tmp_path_factory.mktemp("undisturbed"), **{"max.batch.size": BATCH})
+    sink = Sink(written.log, mongo, tmp_path_factory.mktemp("undisturbed"), **TOLD)
     sink.catch_up()
     yield sink
     sink.database.client.drop_database(sink.database.name)
@@ -90,7 +103,7 @@ def expected(undisturbed):
 def recovered(written, undisturbed, mongo, tmp_path_factory):
     """Sinks that were killed at a point, in the first batch of a connector and in a later one, and went on then."""
     sinks = {
-        (point, name): Sink(written.log, mongo, tmp_path_factory.mktemp("killed"), **{"max.batch.size": BATCH})
+        (point, name): Sink(written.log, mongo, tmp_path_factory.mktemp("killed"), **TOLD)
         for point in CRASHES
         for name in CONNECTORS
     }
@@ -119,11 +132,12 @@ def catch_up(sinks, **started):
 
 
 def letters(log):
-    """The dead letters on the topic, those of one id together."""
+    """The dead letters on the topic, those of one id together, each with the connector that sent it."""
     codec, found = Codec(log.registry), {}
     for message in whole(log.bootstrap, "dead_letters"):
         letter = codec.decode("dead_letters", message.value(), message.key())
-        found.setdefault(letter.letter_id, []).append(letter)
+        sender = dict(message.headers()).get("__connect.errors.connector.name", b"").decode()
+        found.setdefault(letter.letter_id, []).append((letter, sender))
     return found
 
 
@@ -146,20 +160,20 @@ def test_killed_anywhere_it_ends_as_if_nothing_had_been(recovered, expected, poi
 
 def test_every_bad_record_is_a_letter_with_its_place_and_error(written, recovered):
     found = letters(written.log)
-    assert found.keys() == {f"mongo_sink/{bad.topic}/{bad.partition}/{bad.offset}" for bad in written.bad}
+    assert found.keys() >= {f"mongo_sink/{bad.topic}/{bad.partition}/{bad.offset}" for bad in written.bad}
     for bad in written.bad:
         own = found[f"mongo_sink/{bad.topic}/{bad.partition}/{bad.offset}"]
-        assert {tuple(letter) for letter in own} == {tuple(own[0])}
-        letter = own[0]
+        (letter,) = {letter for letter, _ in own}  # whoever has sent it, and however often
         assert (letter.origin_topic, letter.origin_partition, letter.origin_offset, letter.error_class) == bad
         assert letter.stage == "mongo_sink"
-        assert len(own) > len(recovered)  # each sink sends its own, some again, all of one id
+        senders = {sender for _, sender in own}
+        assert senders >= {f"{sink.tag}-{name}" for sink in recovered.values() for name in READ_BY[bad.topic]}
 
 
 def test_the_server_killed_in_a_bulk_is_waited_for(written, expected, tmp_path):
     settings = isolated(tmp_path / "server")
     with serving(settings, "mongo") as servers:
-        sink = Sink(written.log, settings.mongo_uri, tmp_path, **{"max.batch.size": BATCH})
+        sink = Sink(written.log, settings.mongo_uri, tmp_path, **TOLD)
         happening = ("tests.integration.crashing_sink", "server killed", "sensor-readings", "4")
         process = sink.start(module=happening, server=servers["mongo"].pid)
         until(lambda: servers["mongo"].poll() == -signal.SIGKILL, process)
@@ -178,7 +192,7 @@ def test_the_server_killed_in_a_bulk_is_waited_for(written, expected, tmp_path):
 
 
 def test_deliveries_twice_and_in_another_order_change_nothing(written, expected, mongo, tmp_path):
-    sink = Sink(written.log, mongo, tmp_path, **{"max.batch.size": BATCH})
+    sink = Sink(written.log, mongo, tmp_path, **TOLD)
     for _ in range(2):
         catch_up([sink], module=("tests.integration.crashing_sink", "shuffled", "", "0"))
         assert sink.digests() == expected
@@ -187,14 +201,14 @@ def test_deliveries_twice_and_in_another_order_change_nothing(written, expected,
 
 
 def test_what_the_database_refuses_is_a_letter_till_it_can_be_written(written, undisturbed, expected, mongo, tmp_path):
-    sink = Sink(written.log, mongo, tmp_path, **{"max.batch.size": BATCH})
+    sink = Sink(written.log, mongo, tmp_path, **TOLD)
     collection = sink.database.sensor_readings
     collection.create_index("position", unique=True)
     collection.insert_one({"_id": "in the way", "position": 1_234})
     output = sink.catch_up()
     assert output.count("is a dead letter: 11000") == 1
     refused = undisturbed.database.sensor_readings.find_one({"position": 1_234})
-    (letter,) = letters(written.log)[f"mongo_sink/{refused['_id'].replace('#', '/')}"]
+    ((letter, _),) = letters(written.log)[f"mongo_sink/{refused['_id'].replace('#', '/')}"]
     assert (letter.stage, letter.error_class) == ("mongo_sink", "DocumentRefusedError")
     assert "11000" in letter.error_message
     assert collection.count_documents({}) == READINGS
