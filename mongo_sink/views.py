@@ -15,13 +15,16 @@ VIEWS = {"mongo": ("MongoSinkConnector",), "models": ("ModelFileSinkConnector",)
 
 
 def of_view(connectors: Sequence[Properties], view: str) -> list[Properties]:
-    """Those connectors that keep ``view``: mongo, models, all, or the one of that name.
+    """Those connectors that keep ``view``: mongo, models (the files), all, or else the one of that name.
 
     Raises:
         ConfigError: there is none.
     """
     configured = [(each, ConnectorConfig.of(each)) for each in connectors]
-    found = [each for each, own in configured if own.name == view or own.connector_class in VIEWS.get(view, ())]
+    if view in VIEWS:
+        found = [each for each, own in configured if own.connector_class in VIEWS[view]]
+    else:
+        found = [each for each, own in configured if own.name == view]
     if not found:
         names = ", ".join([*VIEWS, *(own.name for _, own in configured)])
         raise ConfigError(f"{view!r} is no view: one of {names}")
