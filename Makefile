@@ -20,7 +20,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -71,6 +71,14 @@ replay: ## Drop the views and rebuild them from the topics (VIEW=mongo|models|ch
 
 redrive: ## Put records that became dead letters of the sink into its views after all (LETTER=id TOPIC=name).
 	@$(INFRA) redrive $(if $(LETTER),--letter "$(LETTER)") $(if $(TOPIC),--topic $(TOPIC))
+
+retrain: ## Run the stream again under other settings into topics INTO.…: STRATEGY= PARAMETERS= LEARNER= SET="name=value …" (AGAIN=1).
+	@$(INFRA) retrain $(or $(INTO),$(error Name a prefix: make retrain INTO=name STRATEGY=median)) $(if $(AGAIN),--again) \
+	  $(if $(STRATEGY),--set strategy=$(STRATEGY)) $(if $(PARAMETERS),--set "strategy_parameters=$(PARAMETERS)") \
+	  $(if $(LEARNER),--set "learner=$(LEARNER)") $(foreach each,$(SET),--set "$(each)")
+
+compare: ## Two trainings' errors on the same targets, side by side: A= B= (none: the original; FORMAT=json).
+	@$(INFRA) compare --a "$(A)" --b "$(B)" --format $(FORMAT)
 
 export: ## All topics into a new folder of Avro files, to be handed on (DIR=folder).
 	@$(INFRA) export "$(or $(DIR),$(error Where to? make export DIR=folder))"

@@ -8,7 +8,7 @@ import click
 
 from aggregator_stream.fold.state import Rules
 from forecaster import knowledge
-from forecaster.config import Config
+from forecaster.config import configured
 from forecaster.strategies import named
 
 MINUTE_MS = 60_000
@@ -24,6 +24,7 @@ _OPTIONS = (
     click.option("--promotion-labels", default=20, show_default=True, type=click.IntRange(1)),
     click.option("--strategy", default="fedavg", show_default=True, help="How updates become a model."),
     click.option("--strategy-parameters", default="", help="Its own settings: name=value,name=value."),
+    click.option("--learner", default="", help="How devices learn, other than as ever: name=value,name=value."),
 )
 
 
@@ -45,13 +46,17 @@ def rules(
     promotion_labels: int,
     strategy: str,
     strategy_parameters: str,
+    learner: str = "",
 ) -> Rules:
     """The rules that the options say.
 
     Raises:
-        click.BadParameter: no such strategy, no such parameter of it, or not a number.
+        click.BadParameter: no such strategy, no such parameter of it, or not a number; the same of the learner.
     """
-    config = Config()
+    try:
+        config = configured(learner)
+    except ValueError as error:
+        raise click.BadParameter(f"--learner {learner!r}: {error}") from error
     try:
         pairs = (pair.partition("=") for pair in strategy_parameters.split(",") if pair.strip())
         parameters = {name.strip(): float(value) for name, _, value in pairs}

@@ -18,7 +18,7 @@ from pyflink.java_gateway import get_gateway
 
 from flink_training.process_function import TrainDevices
 from flink_training.state import BYTES, MODELS
-from forecaster.config import Config
+from forecaster.config import Config, configured
 from schemas.topics import TOPICS
 from schemas.wire import WATERMARK
 
@@ -108,11 +108,18 @@ def write(records: DataStream, bootstrap: str, mark_ms: int) -> None:
 @click.option("--in-step", type=int, help="Keep step with aggregation; no model can be due before this moment, ms.")
 @click.option("--window-ms", default=1_800_000, show_default=True, help="Length of a window, in step with which, ms.")
 @click.option("--bounded-models", is_flag=True, help="Take the models that are there now and wait for no more.")
+@click.option("--learner", default="", help="How devices learn, other than as ever: name=value,name=value.")
 def main(
-    bootstrap: str, registry: str, trainers: int, in_step: int | None, window_ms: int, bounded_models: bool
+    bootstrap: str,
+    registry: str,
+    trainers: int,
+    in_step: int | None,
+    window_ms: int,
+    bounded_models: bool,
+    learner: str,
 ) -> None:
     """Build the graph and hand it to the cluster."""
-    config = Config()
+    config = configured(learner)
     options = Configuration()
     if in_step is not None:
         # PyFlink lets a watermark go on while what its timers made is still on the way through Python, unless each

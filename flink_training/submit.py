@@ -81,6 +81,7 @@ def submit(client: Sequence[str], flink: str, checkpoints: Path, options: Sequen
 @click.option("--in-step", type=int, help="Passed on to the job.")
 @click.option("--window-ms", type=int, help="Passed on to the job.")
 @click.option("--bounded-models", is_flag=True, help="Passed on to the job.")
+@click.option("--learner", default="", help="Passed on to the job.")
 @click.argument("client", nargs=-1, required=True)
 def main(
     client: tuple[str, ...],
@@ -92,6 +93,7 @@ def main(
     in_step: int | None,
     window_ms: int | None,
     bounded_models: bool,
+    learner: str,
 ) -> None:
     """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -100,6 +102,7 @@ def main(
         options += ["--in-step", str(in_step)] if in_step else []
         options += ["--window-ms", str(window_ms)] if window_ms else []
         options += ["--bounded-models"] if bounded_models else []
+        options += ["--learner", learner] if learner else []
         submit(client, flink, checkpoints, options)
     seen = None
     while (found := job(flink)) is not None:

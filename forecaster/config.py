@@ -1,6 +1,6 @@
 """What a forecaster is: the numbers that training, evaluation and replay must share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SENSORS = ("temperature", "humidity", "light", "voltage")
 SCALES = (1.0, 2.0, 100.0, 0.02)
@@ -104,3 +104,27 @@ class Config(NamedTuple):
     def day(self) -> int:
         """Bins in a day."""
         return DAY_MS // self.bin_ms
+
+
+CHOSEN = (
+    *("width", "learning_rate", "huber_delta", "replays", "memory", "skip", "climatology_days"),
+    *("linear_prior", "linear_delta", "blend", "youth", "seed"),
+)
+"""What ``configured`` takes: not what a forecast is of, so that two learners' can be compared."""
+
+
+def configured(text: str) -> Config:
+    """The learner that ``name=value,name=value`` says; whatever it leaves out is as ever.
+
+    Raises:
+        ValueError: no such name, or no number.
+    """
+    changed: dict[str, Any] = {}
+    for name, _, value in (pair.strip().partition("=") for pair in text.split(",") if pair.strip()):
+        if name not in CHOSEN:
+            raise ValueError(f"the learner has no {name!r}: take {', '.join(CHOSEN)}")
+        kind = type(Config._field_defaults[name])
+        changed[name] = kind(value)
+        if changed[name] < 0 or (name in ("width", "replays", "memory") and not changed[name]):
+            raise ValueError(f"{name} {value} is too small")
+    return Config()._replace(**changed)

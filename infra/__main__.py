@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -241,6 +242,38 @@ def replay(view: str, into: str | None, as_of: str | None) -> None:
         return
     asked = ["--view", view, *(["--into", into] if into else []), *(["--as-of", as_of] if as_of else [])]
     sys.exit(_sink("replay", *asked, paused=not into))
+
+
+@main.command()
+@click.argument("prefix")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="A setting that is another one.")
+@click.option("--again", is_flag=True, help="Delete topics of that prefix first.")
+def retrain(prefix: str, changes: tuple[str, ...], again: bool) -> None:
+    """Run the stream again under other settings, into topics of that prefix."""
+    from infra.retraining.run import retrain as run
+
+    # Asked to end, this process would leave the second system's servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    pairs = (pair.partition("=") for pair in changes)
+    count = run(Settings(), prefix, {name.lower(): value for name, _, value in pairs}, again)
+    console.print(f"{count:,} events in the topics {prefix}.…  `make compare B={prefix}` holds them up.", **PLAIN)
+
+
+@main.command()
+@click.option("--a", default="", help="The one's prefix; none: the original.")
+@click.option("--b", default="", help="The other's.")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def compare(a: str, b: str, format_: str) -> None:
+    """Print two trainings' errors on the same targets, side by side."""
+    from infra.retraining.comparing import compare as held
+    from infra.retraining.comparing import shown
+
+    found = held(Settings(), a, b)
+    if format_ == "json":
+        rows = [row._asdict() for row in found.rows]
+        click.echo(json.dumps({"a": found.a._asdict(), "b": found.b._asdict(), "errors": rows}, indent=1))
+        return
+    console.print(shown(found))
 
 
 @main.command()

@@ -123,6 +123,7 @@ def _training(settings: Settings) -> Command:
     argv += ["--in-step", str(settings.in_step)] if settings.in_step else []
     argv += ["--window-ms", str(settings.window_minutes * 60_000)] if settings.in_step else []
     argv += ["--bounded-models"] if settings.bounded_models else []
+    argv += ["--learner", settings.learner] if settings.learner else []
     argv += ["--"]
     argv += flink.jvm(settings, "256m", "org.apache.flink.client.cli.CliFrontend")
     return Command(argv, flink.environment(settings))
@@ -147,6 +148,7 @@ def aggregation(settings: Settings) -> list[str]:
         *("staleness_exponent", "staleness_bound", "promotion", "promotion_margin", "promotion_labels"),
         *("strategy", "strategy_parameters"),
     ]
+    names += ["learner"] if settings.learner else []
     pairs = ((f"--{name.replace('_', '-')}", str(getattr(settings, name))) for name in names)
     return [argument for pair in pairs for argument in pair]
 

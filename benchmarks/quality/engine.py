@@ -14,6 +14,7 @@ from benchmarks.quality.grids import Devices
 from benchmarks.quality.predictors import Forecasts
 from forecaster.config import Config
 from infra import contracts
+from infra.retraining.pace import first_due
 from infra.settings import Settings
 from infra.standalone import isolated, serving
 from schemas.codec import Codec
@@ -26,15 +27,6 @@ SILENCE_S = 120
 
 class StalledError(RuntimeError):
     """The job has stopped before it has forecast everything."""
-
-
-def first_due(config: Config, window_ms: int, first: int) -> int:
-    """Before this moment (ms) no model can be due to a fleet whose first bin is ``first``.
-
-    The first update follows the first label, and a window ends with or after it.
-    """
-    labelled = (first + config.horizons[0] + 1) * config.bin_ms
-    return -(-labelled // window_ms) * window_ms + config.adoption_delay_ms
 
 
 def forecasts(config: Config, data: Path, devices: Devices) -> dict[str, Forecasts]:
