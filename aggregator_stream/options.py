@@ -8,7 +8,7 @@ import click
 
 from aggregator_stream.fold.state import Rules
 from forecaster import knowledge
-from forecaster.config import configured
+from forecaster.config import configured, pairs
 from forecaster.strategies import named
 
 MINUTE_MS = 60_000
@@ -58,8 +58,7 @@ def rules(
     except ValueError as error:
         raise click.BadParameter(f"--learner {learner!r}: {error}") from error
     try:
-        pairs = (pair.partition("=") for pair in strategy_parameters.split(",") if pair.strip())
-        parameters = {name.strip(): float(value) for name, _, value in pairs}
+        parameters = {name: float(value) for name, value in pairs(strategy_parameters)}
         chosen = named(strategy, parameters, knowledge.learned(config), knowledge.parts(config))
     except ValueError as error:
         said = f"--strategy {strategy} --strategy-parameters {strategy_parameters!r}"

@@ -113,6 +113,12 @@ CHOSEN = (
 """What ``configured`` takes: not what a forecast is of, so that two learners' can be compared."""
 
 
+def pairs(text: str) -> list[tuple[str, str]]:
+    """What ``name=value,name=value`` says."""
+    said = (pair.partition("=") for pair in text.split(",") if pair.strip())
+    return [(name.strip(), value) for name, _, value in said]
+
+
 def configured(text: str) -> Config:
     """The learner that ``name=value,name=value`` says; whatever it leaves out is as ever.
 
@@ -120,7 +126,7 @@ def configured(text: str) -> Config:
         ValueError: no such name, or no number.
     """
     changed: dict[str, Any] = {}
-    for name, _, value in (pair.strip().partition("=") for pair in text.split(",") if pair.strip()):
+    for name, value in pairs(text):
         if name not in CHOSEN:
             raise ValueError(f"the learner has no {name!r}: take {', '.join(CHOSEN)}")
         kind = type(Config._field_defaults[name])

@@ -55,12 +55,12 @@ def retrain(settings: Settings, prefix: str, changes: Mapping[str, Any], again: 
     names = all_of(prefix)
     if not (ready.kafka(settings) and ready.registry(settings)):
         raise RetrainingError("Kafka or the registry does not answer: `make up` first.")
+    home = settings.home / "retrain" / prefix
+    own = _settings(settings, home, changes)
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
     _refuse(admin, prefix, list(names.values()), again)
     ranges = noted(settings, [READINGS])
-    home = settings.home / "retrain" / prefix
     shutil.rmtree(home, ignore_errors=True)
-    own = _settings(settings, home, changes)
     try:
         with serving(own, "kafka", "registry"):
             _train(settings, own, ranges)
