@@ -1,10 +1,13 @@
 """Whether the ports of a system are free."""
 
+import random
 import socket
 
 from infra.settings import HOST, Settings
 
 PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
+UNASSIGNED = range(16_384, 32_768)
+"""Below those that systems give to outgoing connections."""
 
 
 def taken(settings: Settings) -> list[str]:
@@ -25,11 +28,19 @@ def taken(settings: Settings) -> list[str]:
 
 
 def free(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
+    """Ports nobody listens on now, and that no connection gets in passing: a server that starts again finds its own."""
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind((HOST, 0))
+        for port in random.sample(UNASSIGNED, len(UNASSIGNED)):
+            probe = socket.socket()
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                probe.close()
+                continue
+            probes.append(probe)
+            if len(probes) == count:
+                break
         return [probe.getsockname()[1] for probe in probes]
     finally:
         for probe in probes:
