@@ -13,6 +13,9 @@ JAVAS  := $(shell find infra/jvm -name '*.java' -o -name '*.properties')
 export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
+# Tests without servers share the cores; those with some have the machine to themselves.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
+
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
 export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath $(BUILD))/xla)
 
@@ -108,8 +111,8 @@ bench-replay: install $(BUILD)/env/core/.bench ## Every view rebuilt from 1,000,
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
-test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers.
-	@$(CORE) -m pytest $(ARGS)
+test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers (ARGS=… for pytest).
+	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest tests/e2e tests/integration)
 
 check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .
