@@ -13,7 +13,7 @@ from infra import ports
 from infra.services import services
 from infra.settings import ROOT, Settings
 
-START_S = 90
+START_S = 180
 
 
 class StartError(RuntimeError):

@@ -35,7 +35,7 @@ WINDOW = 1_800_000
 START = 1_078_358_400_000
 DEVICES = ("mote-01", "mote-02", "mote-03", "mote-04", "mote-05")
 HOURS = 30
-PATIENCE_S = 300
+PATIENCE_S = 600
 
 
 def readings() -> list[Reading]:
@@ -76,6 +76,19 @@ def by_id(events: list[Any]) -> dict[Any, Any]:
         else:
             found.setdefault((event.prediction_id, event.actual is not None), event)
     return found
+
+
+def differences(found: dict[Any, Any], expected: dict[Any, Any]) -> dict[Any, Any]:
+    """Where two ``by_id`` differ: what one of them has alone, and the fields that are unequal, weights left out."""
+    told: dict[Any, Any] = {}
+    for name in sorted(found.keys() | expected.keys(), key=str):
+        one, other = found.get(name), expected.get(name)
+        if one is None or other is None:
+            told[name] = "missing" if one is None else "unexpected"
+        elif one != other:
+            pairs = zip(one._fields, one, other, strict=True)
+            told[name] = {f: "unequal" if f == "weights" else (a, b) for f, a, b in pairs if a != b}
+    return told
 
 
 def pure(rows: dict[str, list[tuple[int, int, Reading]]], models: list[GlobalModel]) -> dict[Any, Any]:
