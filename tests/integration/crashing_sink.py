@@ -14,13 +14,17 @@ from contextlib import suppress
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from mongo_sink import files_task
 from mongo_sink.__main__ import main as command
 from mongo_sink.dead_letters import DeadLetterReporter
+from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.worker import Worker
 
 CRASHES = ("polled", "made ready", "in the bulk", "written", "letters sent", "held", "committed")
 HAPPENINGS = (*CRASHES, "server killed", "shuffled")
+BULK_OF = {"sensor-readings": "sensor_readings", "predictions": "predictions", "models": "local_models"}
+"""The collection whose bulk is broken, of each connector to MongoDB."""
 
 
 def die():
@@ -53,17 +57,18 @@ def crash_after(kind, method, name, batch, of=lambda self, result, args: True):
 
 
 def name_of(owner):
-    config = owner.config if isinstance(owner, Worker) else owner._config
-    return config.name
+    if isinstance(owner, ModelFileSinkTask):
+        return "model-files"
+    return (owner.config if isinstance(owner, Worker) else owner._config).name
 
 
 def break_bulk(name, batch, then):
-    """Do half of the n-th bulk of the collection that is named as its connector, then what happens, then the rest."""
+    """Do half of the n-th bulk of a connector's collection, then what happens, then the rest."""
     plain, passed = Collection.bulk_write, 0
 
     def bulk_write(self, models, **kwargs):
         nonlocal passed
-        passed += (own := self.name == name.replace("-", "_"))
+        passed += (own := self.name == BULK_OF[name])
         if own and passed == batch:
             with suppress(BulkWriteError):  # some were written before an earlier crash
                 plain(self, models[: len(models) // 2], **kwargs)
@@ -71,6 +76,24 @@ def break_bulk(name, batch, then):
         return plain(self, models, **kwargs)
 
     Collection.bulk_write = bulk_write
+
+
+def break_file(batch):
+    """Crash when half of the draft of a model file is written, the first from the n-th batch on."""
+    put, write, passed = ModelFileSinkTask.put, files_task.write_atomically, 0
+
+    def counted(self, converted):
+        nonlocal passed
+        passed += 1
+        put(self, converted)
+
+    def half(path, content):
+        if passed >= batch:
+            path.with_name(f".{path.name}.tmp").write_bytes(content[: len(content) // 2])
+            die()
+        write(path, content)
+
+    ModelFileSinkTask.put, files_task.write_atomically = counted, half
 
 
 def shuffle_polls():
@@ -89,19 +112,22 @@ def shuffle_polls():
 
 def main():
     happening, name, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    task = ModelFileSinkTask if name == "model-files" else MongoSinkTask
     match happening:
         case "polled":
             crash_after(Worker, "poll", name, batch, of=lambda self, messages, args: bool(messages))
         case "made ready":
-            crash_after(MongoSinkTask, "converted", name, batch)
+            crash_after(task, "converted", name, batch)
+        case "in the bulk" if task is ModelFileSinkTask:
+            break_file(batch)
         case "in the bulk":
             break_bulk(name, batch, die)
         case "written":
-            crash_after(MongoSinkTask, "put", name, batch)
+            crash_after(task, "put", name, batch)
         case "letters sent":
             crash_after(DeadLetterReporter, "flush", name, batch)
         case "held":
-            crash_after(MongoSinkTask, "pre_commit", name, batch)
+            crash_after(task, "pre_commit", name, batch)
         case "committed":
             crash_after(Worker, "commit", name, batch, of=lambda self, _, args: bool(args[0]))
         case "server killed":

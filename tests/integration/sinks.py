@@ -11,13 +11,14 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from safetensors.numpy import save
 
 from benchmarks.sink.lag import behind
-from mongo_sink.config import CONNECTORS
+from mongo_sink import positions
+from mongo_sink.config import CONNECTORS, ConnectorConfig
 from schemas.codec import Codec
 from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate, Measurements, Prediction, Reading
 from schemas.topics import TOPICS
@@ -27,6 +28,7 @@ BEGIN = 1_078_012_800_000  # 2004-02-29
 HALF_HOUR = 1_800_000
 ROOM = Measurements(20.5, 40.25, None, 2.75)
 ERRORS = (HorizonError("temperature", HALF_HOUR, 12, 0.25, 0.5),)
+EVERY_CONNECTORS = {field.alias or name for name, field in ConnectorConfig.model_fields.items()}
 
 
 class Writer:
@@ -56,7 +58,7 @@ class Writer:
 class Sink:
     """The project's connectors under names of their own, run by the command line.
 
-    ``changes`` are to the properties of those that write to MongoDB.
+    ``changes`` are to the properties of those that write to MongoDB, and what is every connector's to those of files.
     """
 
     def __init__(self, log, mongo, folder, **changes):
@@ -72,6 +74,8 @@ class Sink:
             properties["name"] = f"{self.tag}-{properties['name']}"
             if properties["connector.class"] == "MongoSinkConnector":
                 properties |= changes
+            else:
+                properties |= {name: value for name, value in changes.items() if name in EVERY_CONNECTORS}
             (self._config / path.name).write_text(json.dumps(properties))
             self.topics[f"sink-{properties['name']}"] = properties["topics"].split(",")
         self.database = MongoClient(mongo, tz_aware=True)[f"sink_{self.tag}"]
@@ -107,21 +111,29 @@ class Sink:
     def unheld(self):
         """How many records the views say that they do not hold yet."""
         total = 0
-        positions = {
-            (row["connector"], row["topic"], row["partition"]): row["offset"]
-            for row in self.database["sink_positions"].find()
-        }
         for group, topics in self.topics.items():
-            name = group.removeprefix("sink-")
-            if name.endswith("model-files"):
-                continue
+            held = self.held(group.removeprefix(f"sink-{self.tag}-"))
             consumer = Consumer({"bootstrap.servers": self._log.bootstrap, "group.id": "unheld"})
             for topic in topics:
                 for partition in range(TOPICS[topic].partitions):
                     _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), 30)
-                    total += end - positions.get((name, topic, partition), 0)
+                    total += end - held.get((topic, partition), 0)
             consumer.close()
         return total
+
+    def held(self, connector):
+        """Up to where a connector's view says that it holds the log."""
+        if connector == "model-files":
+            return positions.read(self.models)
+        rows = self.database["sink_positions"].find({"connector": f"{self.tag}-{connector}"})
+        return {(row["topic"], row["partition"]): row["offset"] for row in rows}
+
+    def committed(self, connector):
+        """Up to where a connector's group has committed."""
+        group = f"sink-{self.tag}-{connector}"
+        admin = AdminClient({"bootstrap.servers": self._log.bootstrap})
+        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result(30)
+        return {(place.topic, place.partition): place.offset for place in asked.topic_partitions if place.offset >= 0}
 
     def catch_up(self, behind=None):
         """Run until all is committed, or as ``behind`` says, then stop."""

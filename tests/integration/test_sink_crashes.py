@@ -13,7 +13,7 @@ from infra.standalone import end, isolated, launched, serving
 from mongo_sink.topic_reader import whole
 from schemas.codec import Codec
 from tests.integration.conftest import emptied
-from tests.integration.crashing_sink import CRASHES
+from tests.integration.crashing_sink import BULK_OF, CRASHES
 from tests.integration.sinks import Sink, Writer, finish, global_model, prediction, reading, until, update
 
 pytestmark = pytest.mark.integration
@@ -21,24 +21,40 @@ BATCH = 200
 DEVICES = [f"mote-{number}" for number in range(6)]
 READINGS = 3_000
 FORECASTS = 200  # of a device, with what is new for some batches
-CONNECTORS = ("sensor-readings", "predictions")
+VERSIONS = 40
+KILLED = (
+    *((point, name) for name in ("sensor-readings", "model-files") for point in CRASHES),
+    *((point, name) for name in ("predictions", "models") for point in ("in the bulk", "written", "held")),
+)
+"""Where, and in a batch of which connector."""
+AT_DEATH = {
+    "polled": (False, False, False),
+    "made ready": (False, False, False),
+    "in the bulk": (True, False, False),
+    "written": (True, False, False),
+    "letters sent": (True, False, False),
+    "held": (True, True, False),
+    "committed": (True, True, True),
+}
+"""Whether the view has some of the first batch, says that it holds it, and has the group know."""
 TOLD = {"max.batch.size": BATCH, "errors.deadletterqueue.context.headers.enable": True}
 READ_BY = {
     "iot_stream": ("sensor-readings",),
     "predictions": ("predictions",),
-    "local_updates": ("models",),
-    "global_models": ("models", "champion"),
+    "local_updates": ("models", "model-files"),
+    "global_models": ("models", "champion", "model-files"),
 }
-"""Which connectors to MongoDB have a letter of each bad record to send."""
+"""Which connectors have a letter to send of each record that is no event."""
 
 
 class Bad(NamedTuple):
-    """A record that is no event: where it lies, and what is wrong with it."""
+    """A record that cannot be kept: where it lies, what is wrong with it, and who says so."""
 
     topic: str
     partition: int
     offset: int
     error: str
+    senders: tuple[str, ...]
 
 
 class Written(NamedTuple):
@@ -59,15 +75,25 @@ def written(log_servers):
     writer, codec, bad = Writer(log), Codec(log.registry), []
     good = codec.encode(reading("mote-0", 10**6)).value
 
+    def add(topic, value, error, key=b"key", senders=None):
+        bad.append(Bad(topic, *writer.write_bytes(topic, value, key), error, senders or READ_BY[topic]))
+
     def spoil():
-        for topic in ("iot_stream", "predictions", "local_updates", "global_models"):
-            for value, error in ((b"no Avro", "NotAvroError"), (b"\0\xff\xff\xff\xffnobody's", "UnknownSchemaError")):
-                bad.append(Bad(topic, *writer.write_bytes(topic, value), error))
-        bad.append(Bad("predictions", *writer.write_bytes("predictions", None), "NotAvroError"))
-        bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", good[:-4]), "TruncatedRecordError"))
-        bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", good, b"mote-5"), "InvalidEventError"))
+        for topic in READ_BY:
+            add(topic, b"no Avro", "NotAvroError")
+            add(topic, b"\0\xff\xff\xff\xffnobody's", "UnknownSchemaError")
+        add("predictions", None, "NotAvroError")
+        add("iot_stream", good[:-4], "TruncatedRecordError")
+        add("iot_stream", good, "InvalidEventError", b"mote-5")
         nan = codec.encode(reading("mote-1", 10**6)._replace(humidity=math.nan))
-        bad.append(Bad("iot_stream", *writer.write_bytes("iot_stream", nan.value, nan.key), "InvalidEventError"))
+        add("iot_stream", nan.value, "InvalidEventError", nan.key)
+
+    def refuse(version):
+        """Events that are sound, and yet one view cannot have them; the others do."""
+        unnamed = codec.encode(global_model("fleet", version)._replace(strategy_parameters={"a\0b": 1.0}))
+        add("global_models", unnamed.value, "DocumentRefusedError", unnamed.key, ("models",))
+        weightless = codec.encode(global_model("fleet", version + 1)._replace(weights=b"none"))
+        add("global_models", weightless.value, "NotAModelError", weightless.key, ("model-files",))
 
     spoil()  # first and in between, so that batches that are killed have some
     for half in range(2):
@@ -79,8 +105,10 @@ def written(log_servers):
             writer.write(events[:BATCH])
             spoil()
             writer.write(events[BATCH:])
-        writer.write(shuffled(update(device, sequence) for sequence in range(1, 4) for device in DEVICES))
-        writer.write(shuffled(global_model("fleet", version) for version in range(1, 4)))
+        numbers = range(half * VERSIONS // 2 + 1, (half + 1) * VERSIONS // 2 + 1)
+        writer.write(shuffled(update(device, number) for number in numbers for device in DEVICES))
+        writer.write(shuffled(global_model("fleet", number) for number in numbers))
+        refuse(VERSIONS + 2 * half + 1)
         spoil()
     return Written(log, bad)
 
@@ -102,22 +130,30 @@ def expected(undisturbed):
 @pytest.fixture(scope="module")
 def recovered(written, undisturbed, mongo, tmp_path_factory):
     """Sinks that were killed at a point, in the first batch of a connector and in a later one, and went on then."""
-    sinks = {
-        (point, name): Sink(written.log, mongo, tmp_path_factory.mktemp("killed"), **TOLD)
-        for point in CRASHES
-        for name in CONNECTORS
-    }
+    sinks = {key: Sink(written.log, mongo, tmp_path_factory.mktemp("killed"), **TOLD) for key in KILLED}
     for batch in (1, 2):
         started = {
             key: sink.start(module=("tests.integration.crashing_sink", *key, str(batch))) for key, sink in sinks.items()
         }
         for key, process in started.items():
-            code, output = finish(process, 60)
+            code, output = finish(process, 120)
             assert code == -signal.SIGKILL, (key, batch, output)
+        if batch == 1:
+            for key, sink in sinks.items():
+                assert at_death(sink, key[1]) == AT_DEATH[key[0]], key
     catch_up(sinks.values())
     yield sinks
     for sink in sinks.values():
         sink.database.client.drop_database(sink.database.name)
+
+
+def at_death(sink, name):
+    """What a killed sink leaves of a connector's first batch: see ``AT_DEATH``."""
+    if name == "model-files":
+        in_view = any(sink.models.glob("*/*.safetensors")) or any(sink.models.glob("*/.*.tmp"))
+    else:
+        in_view = sink.database[BULK_OF[name]].count_documents({}) > 0
+    return in_view, bool(sink.held(name)), bool(sink.committed(name))
 
 
 def catch_up(sinks, **started):
@@ -144,16 +180,21 @@ def letters(log):
 def test_an_undisturbed_sink_has_every_event_once(undisturbed):
     database = undisturbed.database
     assert sorted(each["position"] for each in database.sensor_readings.find()) == list(range(READINGS))
-    assert sorted((each["_id"], each["sequence"]) for each in database.local_models.find()) == [(d, 3) for d in DEVICES]
-    assert sorted(each["_id"] for each in database.global_model.find()) == [1, 2, 3]
-    assert [(each["_id"], each["version"]) for each in database.champion.find()] == [("fleet", 3)]
+    newest = sorted((each["_id"], each["sequence"]) for each in database.local_models.find())
+    assert newest == [(device, VERSIONS) for device in DEVICES]
+    sound = range(1, VERSIONS + 1)
+    nameless, weightless = {VERSIONS + 1, VERSIONS + 3}, {VERSIONS + 2, VERSIONS + 4}
+    assert {each["_id"] for each in database.global_model.find()} == {*sound, *weightless}
+    assert [(each["_id"], each["version"]) for each in database.champion.find()] == [("fleet", VERSIONS + 4)]
+    files = {path.stem for path in (undisturbed.models / "global").iterdir()}
+    assert files == {f"v{version:06d}" for version in {*sound, *nameless}}
+    assert {path.stem for path in (undisturbed.models / "local").iterdir()} == set(DEVICES)
     forecasts = list(database.predictions.find())
     assert len(forecasts) == FORECASTS * len(DEVICES)
     assert sum(each["actual"] is None for each in forecasts) == FORECASTS // 5 * len(DEVICES)
 
 
-@pytest.mark.parametrize("name", CONNECTORS)
-@pytest.mark.parametrize("point", CRASHES)
+@pytest.mark.parametrize(("point", "name"), KILLED)
 def test_killed_anywhere_it_ends_as_if_nothing_had_been(recovered, expected, point, name):
     assert recovered[point, name].digests() == expected
 
@@ -164,10 +205,10 @@ def test_every_bad_record_is_a_letter_with_its_place_and_error(written, recovere
     for bad in written.bad:
         own = found[f"mongo_sink/{bad.topic}/{bad.partition}/{bad.offset}"]
         (letter,) = {letter for letter, _ in own}  # whoever has sent it, and however often
-        assert (letter.origin_topic, letter.origin_partition, letter.origin_offset, letter.error_class) == bad
+        assert (letter.origin_topic, letter.origin_partition, letter.origin_offset, letter.error_class) == bad[:4]
         assert letter.stage == "mongo_sink"
         senders = {sender for _, sender in own}
-        assert senders >= {f"{sink.tag}-{name}" for sink in recovered.values() for name in READ_BY[bad.topic]}
+        assert senders >= {f"{sink.tag}-{name}" for sink in recovered.values() for name in bad.senders}
 
 
 def test_the_server_killed_in_a_bulk_is_waited_for(written, expected, tmp_path):
