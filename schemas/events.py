@@ -7,7 +7,8 @@ against its ``.avsc``.
 
 from typing import NamedTuple
 
-SENSORS = ("temperature", "humidity", "light", "voltage")
+UNITS = {"temperature": "°C", "humidity": "%RH", "light": "lux", "voltage": "V"}
+SENSORS = tuple(UNITS)
 
 
 class Measurements(NamedTuple):

@@ -4,17 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 from aggregator_stream.lineage.evidence import OUTCOMES, Record
-from schemas.events import Contribution, GlobalModel, Measurements, Reading
+from schemas.events import UNITS, Contribution, GlobalModel, Measurements, Reading
 from schemas.wire import iso
 
-UNITS = ("°C", "%RH", "lux", "V")
 FEW = 6
 """Of a longer list so many are named."""
 
 
 def amount(values: Measurements | None) -> str:
     """Values with their units."""
-    pairs = zip(values or Measurements(), UNITS, strict=True)
+    pairs = zip(values or Measurements(), UNITS.values(), strict=True)
     return " ".join(f"{value:.4g} {unit}" for value, unit in pairs if value is not None) or "nothing"
 
 

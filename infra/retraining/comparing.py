@@ -14,8 +14,7 @@ from infra.retraining.names import RetrainingError, prefixed
 from infra.retraining.scores import Beside, Scores, added, beside
 from infra.settings import Settings
 from schemas.codec import Codec, UndecodableRecord
-
-UNITS = {"temperature": "°C", "humidity": "%RH", "light": "lux", "voltage": "V"}
+from schemas.events import UNITS
 
 
 class Side(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from schemas.events import UNITS
 from spark_analytics.report.drawing import (
     BLACK,
     BLUE,
@@ -21,7 +22,7 @@ from spark_analytics.report.drawing import (
     numbers,
 )
 from spark_analytics.scores.ranking import LABELS, RANKED, relative
-from spark_analytics.scores.wording import UNIT, ahead, span
+from spark_analytics.scores.wording import ahead, span
 
 STATES = {
     "promoted": ("triangle-up", GREEN),
@@ -65,7 +66,7 @@ def over_time(times: pd.DataFrame, decisions: pd.DataFrame, bucket_ms: int) -> F
                 line = {"color": colour, "dash": dash}
                 traces.append(shared | {"name": name, "y": numbers(rows[column]), "line": line})
         name = f"{sensor}, {ahead(horizon_ms)} ahead"
-        choices.append((name, [*traces, *standing(decisions)], f"mean absolute error, {UNIT[sensor]}"))
+        choices.append((name, [*traces, *standing(decisions)], f"mean absolute error, {UNITS[sensor]}"))
     by_hand = decisions[decisions["state"].isin(BY_HAND)]
     lines = [
         {
@@ -117,7 +118,7 @@ def by_version(versions: pd.DataFrame) -> Figure:
         traces = []
         for run, colour in colours.items():
             rows = own[own["run"] == run]
-            words = [f"{r.labels:,} labels, MAE {r.mae:.4g} {UNIT[sensor]}" for r in rows.itertuples()]
+            words = [f"{r.labels:,} labels, MAE {r.mae:.4g} {UNITS[sensor]}" for r in rows.itertuples()]
             traces.append(
                 {
                     **{"type": "scatter", "mode": "lines+markers" if len(rows) > 1 else "markers", "name": run},
@@ -148,7 +149,7 @@ def worst_devices(devices: pd.DataFrame, fleet: pd.DataFrame) -> Figure:
             if len(known):
                 made = bars(known.head(WORST), "mae", "persistence_mae")
                 choices.append(
-                    (f"{run}: {sensor}, {ahead(horizon_ms)} ahead", made, f"mean absolute error, {UNIT[sensor]}")
+                    (f"{run}: {sensor}, {ahead(horizon_ms)} ahead", made, f"mean absolute error, {UNITS[sensor]}")
                 )
     return choosable(choices, f"Worst devices, of those with {LABELS} labels", "device") if choices else {}
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from schemas.events import UNITS
 from spark_analytics.report.drawing import (
     BLACK,
     BLUE,
@@ -15,7 +16,6 @@ from spark_analytics.report.drawing import (
     drawn,
     moments,
 )
-from spark_analytics.scores.wording import UNIT
 
 KINDS = {
     "spike": ("triangle-up", VERMILION),
@@ -87,7 +87,7 @@ def differences(found: pd.DataFrame) -> Figure:
                 counts = [int(rows.get(decade, 0)) for decade in decades]
                 bars = {"x": [decade_name(d) for d in decades], "y": counts, "marker": {"color": colour}}
                 traces.append({"type": "bar", "name": name, **bars})
-        choices.append((f"batch/v{version}: {sensor}, {UNIT[sensor]}", traces, "forecasts"))
+        choices.append((f"batch/v{version}: {sensor}, {UNITS[sensor]}", traces, "forecasts"))
     title = "Stream against batch: |difference| of forecasts, in the sensor's unit"
     return choosable(choices, title, "|difference|", yaxis={"type": "log", "rangemode": "normal"}) if choices else {}
 

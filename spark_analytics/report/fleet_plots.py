@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from schemas.events import UNITS
 from spark_analytics.report.drawing import BLUE, ORANGE, SKY, TIME, Figure, choosable, figure, moments, numbers
 from spark_analytics.scores.ordering import in_order
 from spark_analytics.scores.sections import Section
-from spark_analytics.scores.wording import UNIT, number
+from spark_analytics.scores.wording import number
 
 KINDS = ("profile", "battery", "neighbours")
 WEAKEST = 10
@@ -49,7 +50,7 @@ def days(found: pd.DataFrame) -> Figure:
         lines = zip(("highest device", "median device", "lowest device"), spread, (ORANGE, BLUE, SKY), strict=True)
         shared = {"type": "scatter", "mode": "lines+markers", "x": moments(spread.index)}
         traces = [shared | {"name": n, "y": numbers(spread[c]), "line": {"color": colour}} for n, c, colour in lines]
-        choices.append((str(sensor), traces, f"mean of the day, {UNIT[str(sensor)]}"))
+        choices.append((str(sensor), traces, f"mean of the day, {UNITS[str(sensor)]}"))
     return choosable(choices, "Days of the fleet", TIME, yaxis={"rangemode": "normal"}) if choices else {}
 
 

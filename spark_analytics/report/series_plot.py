@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from schemas.events import UNITS
 from spark_analytics.report.drawing import BLACK, TIME, Figure, Trace, choosable, drawn, moments, numbers
 from spark_analytics.scores.ranking import RANKED
-from spark_analytics.scores.wording import UNIT, ahead
+from spark_analytics.scores.wording import ahead
 
 POINTS = 2000
 """Of a line, at most."""
@@ -34,7 +35,7 @@ def forecasts(points: pd.DataFrame, device_id: str, step_ms: int) -> Figure:
             for run, colour in colours.items():
                 rows = part[part["run"] == run].dropna(subset=[f"forecast_{sensor}"])
                 traces.append(line(rows["target_at"], rows[f"forecast_{sensor}"], step_ms, run, colour))
-            choices.append((f"{sensor}, {ahead(horizon_ms)} ahead", traces, f"{sensor}, {UNIT[sensor]}"))
+            choices.append((f"{sensor}, {ahead(horizon_ms)} ahead", traces, f"{sensor}, {UNITS[sensor]}"))
     title = f"{device_id}: forecast against measured"
     return choosable(choices, title, TIME, yaxis={"rangemode": "normal"}) if choices else {}
 

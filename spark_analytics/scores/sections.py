@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from schemas.events import UNITS
 from spark_analytics.scores.ranking import worst
 from spark_analytics.scores.verdicts import differing, summary
-from spark_analytics.scores.wording import UNIT, ahead, count, minute, number, span, versions
+from spark_analytics.scores.wording import ahead, count, minute, number, span, versions
 
 if TYPE_CHECKING:
     from spark_analytics.scores.tables import Tables
@@ -61,7 +62,7 @@ def fleet(tables: "Tables") -> Section:
     found = tables.fleet.merge(worst(tables.devices)[[*keys, "device_id", "mae"]], "left", on=keys, suffixes=("", "_w"))
     rows = [
         (
-            *(r.run, r.sensor, UNIT[r.sensor], ahead(r.horizon_ms), count(r.labels), number(r.mae)),
+            *(r.run, r.sensor, UNITS[r.sensor], ahead(r.horizon_ms), count(r.labels), number(r.mae)),
             *(number(r.persistence_mae), number(r.ratio, 3)),
             "–" if pd.isna(r.device_id) else f"{r.device_id} {number(r.mae_w)}",
         )
@@ -113,7 +114,7 @@ def agreement(tables: "Tables") -> Section | None:
     """How far stream and batch are apart."""
     rows = [
         (
-            *(f"v{r.version}", "same" if r.same else "another", r.sensor, UNIT[r.sensor], count(r.pairs)),
+            *(f"v{r.version}", "same" if r.same else "another", r.sensor, UNITS[r.sensor], count(r.pairs)),
             *(number(r.average, 2), number(r.largest, 2), count(r.exceeding), count(r.one_sided)),
         )
         for r in tables.pairs.itertuples()

@@ -2,9 +2,6 @@
 
 from datetime import UTC, datetime
 
-from schemas.events import SENSORS
-
-UNIT = dict(zip(SENSORS, ("°C", "%RH", "lux", "V"), strict=True))
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 ALARMS = 20_000
 """That are told one by one, the severest."""
