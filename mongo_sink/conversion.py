@@ -19,7 +19,7 @@ LARGE = 256 * 1024
 class Batch(NamedTuple):
     """At most ``max.batch.size`` records: the rows of those that can be written, and what is wrong with the others."""
 
-    records: dict[Position, SinkRecord]
+    records: Sequence[SinkRecord]
     rows: dict[Position, Row]
     unusable: dict[Position, Exception]
 
@@ -36,12 +36,12 @@ class Conversion:
         """The records in batches; of one place on the log only the last."""
         size = self._config.max_batch_size or max(len(records), 1)
         for start in range(0, len(records), size):
-            batch = Batch({record.origin[:3]: record for record in records[start : start + size]}, {}, {})
-            for position, record in batch.records.items():
+            batch = Batch(records[start : start + size], {}, {})
+            for record in batch.records:
                 try:
-                    batch.rows[position] = self.row_of(record)
+                    batch.rows[record.origin[:3]] = self.row_of(record)
                 except (UnusableRecordError, DocumentRefusedError) as error:
-                    batch.unusable[position] = error
+                    batch.unusable[record.origin[:3]] = error
             yield batch
 
     def row_of(self, record: SinkRecord) -> Row:

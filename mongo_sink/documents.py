@@ -45,11 +45,13 @@ def value_of(record: Document, topic: str) -> Document:
 
 
 def placed(document: Document, origin: Origin) -> Document:
-    """The document as it is written: ``_id`` first, ``_log: {topic, partition, offset}`` last."""
-    place = {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset}
-    if "_id" not in document or next(iter(document)) == "_id":
-        return {**document, "_log": place}
-    return {"_id": document["_id"], **document, "_log": place}
+    """The document as it is written: ``_id`` first, ``_log: {topic, partition, offset}`` last. Changes it."""
+    if "_id" in document and next(iter(document)) != "_id":
+        document = {"_id": document["_id"], **document}
+    topic, partition, offset, _, _ = origin
+    document.pop("_log", None)
+    document["_log"] = {"topic": topic, "partition": partition, "offset": offset}
+    return document
 
 
 def position_of(document: Document) -> Position:

@@ -31,9 +31,9 @@ def add_id(id_of: IdOf, overwrite: bool) -> Processor:
     """``DocumentIdAdder``: an ``_id``, unless the document has one that is not to be overwritten."""
 
     def process(document: Document, origin: Origin) -> Document:
-        if "_id" in document and not overwrite:
-            return document
-        return document | {"_id": id_of(document, origin)}
+        if "_id" not in document:
+            return {"_id": id_of(document, origin), **document}
+        return document | {"_id": id_of(document, origin)} if overwrite else document
 
     return process
 

@@ -45,8 +45,9 @@ class TopicWriter:
             self._patiently(prepare, self._database, self._topic, self._config)
             self._prepared = True
         refused = batch.unusable | dict(self._written(batch.rows.copy()))
+        records = {record.origin[:3]: record for record in batch.records} if refused else {}
         for position, error in refused.items():
-            self._context.report(batch.records[position].origin, batch.records[position].value, error)
+            self._context.report(records[position].origin, records[position].value, error)
         self._limit.batch_written()
 
     def _written(self, rows: dict[Position, Row]) -> Iterator[tuple[Position, Exception]]:
