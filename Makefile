@@ -23,7 +23,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
+.PHONY: help up down status logs models verify lineage rollback release inspect diff tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -55,8 +55,15 @@ rollback: ## Have everybody stand on VERSION=n of the global model until `make r
 release: ## Let what everybody stands on be decided again, after a rollback.
 	@$(INFRA) release $(if $(REASON),--reason "$(REASON)")
 
-tail: ## Decoded events of TOPIC=name as JSON lines (FOLLOW=no to stop at the end).
-	@$(INFRA) tail $(TOPIC) $(if $(filter no,$(FOLLOW)),--no-follow)
+inspect: ## A version of the global model: arrays, distance to its parent, contributors, errors (VERSION=n FORMAT=json).
+	@$(INFRA) inspect $(if $(VERSION),--version $(VERSION)) --format $(FORMAT)
+
+diff: ## Two versions of the global model beside each other: A=n B=m (FORMAT=json).
+	@$(INFRA) diff $(or $(A),$(error Which ones? make diff A=n B=m)) $(or $(B),$(error Which ones? make diff A=n B=m)) --format $(FORMAT)
+
+tail: ## Decoded events of TOPIC=name as JSON lines (DEVICE=id SINCE=2004-03-05T12:00 LAST=n; FOLLOW=no to stop at the end).
+	@$(INFRA) tail $(or $(TOPIC),$(error Which one? make tail TOPIC=name)) $(if $(filter no,$(FOLLOW)),--no-follow) \
+	  $(if $(DEVICE),--device "$(DEVICE)") $(if $(SINCE),--since "$(SINCE)") $(if $(LAST),--last $(LAST))
 
 batch: ## Evaluate all readings with the fleet's model (VERSION=n FROM=2004-03-05 UNTIL=… STARTS=0:100,1:90 ENDS=…).
 	@$(INFRA) batch $(if $(VERSION),--version $(VERSION)) $(if $(FROM),--since "$(FROM)") $(if $(UNTIL),--until "$(UNTIL)") \

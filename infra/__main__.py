@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from infra.status import status as status_of
 from infra.threads import ONE_THREAD
 from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
+from infra.versions.commands import diff, inspect
 
 console = Console()
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ"])
 PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True}
 """How addresses and commands are printed: to be copied."""
 SAY_S = 20
@@ -147,10 +150,16 @@ def models() -> None:
 @main.command()
 @click.argument("topic")
 @click.option("--follow/--no-follow", default=True, help="Wait for more at the end.")
-@click.option("--last", default=10, show_default=True, help="Events of each partition to begin with.")
-def tail(topic: str, follow: bool, last: int) -> None:
+@click.option("--last", type=int, help="Records of each partition to begin with: 10, or all where --since is given.")
+@click.option("--device", help="Only events of this device (records with this key).")
+@click.option("--since", type=MOMENT, help="Only events of this moment of event time or later, ISO 8601, UTC.")
+def tail(topic: str, follow: bool, last: int | None, device: str | None, since: datetime | None) -> None:
     """Decoded events of a topic as JSON lines."""
-    tail_topic(Settings(), topic, follow, last)
+    tail_topic(Settings(), topic, follow, last or (None if since else 10), device, since and since.replace(tzinfo=UTC))
+
+
+main.add_command(inspect)
+main.add_command(diff)
 
 
 @main.command()

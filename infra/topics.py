@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,18 +32,37 @@ def models(settings: Settings) -> None:
         argv = [kcat, "-b", settings.bootstrap, "-t", "global_models", "-C", "-e", "-q", "-f", form]
         sys.exit(subprocess.run(argv, check=False).returncode)
     click.echo("kcat is not installed; this is what it would print:", err=True)
-    for message in _read(settings, "global_models", last=None, follow=False):
+    for message in read(settings, "global_models", last=None, follow=False):
         headers = ",".join(f"{name}={value.decode()}" for name, value in message.headers() or [])
         click.echo(f"{message.key().decode()} {headers}")
 
 
-def tail(settings: Settings, topic: str, follow: bool, last: int) -> None:
-    """Print a topic's events as JSON lines, oldest first within a partition; what is not an event says why."""
+def tail(
+    settings: Settings,
+    topic: str,
+    follow: bool,
+    last: int | None,
+    device: str | None = None,
+    since: datetime | None = None,
+) -> None:
+    """Print a topic's events as JSON lines, oldest first within a partition; what is not an event says why.
+
+    Args:
+        settings: of the system whose log it is.
+        topic: its name.
+        follow: whether to wait for more at the end.
+        last: how many records of each partition to begin with; ``None``: all.
+        device: print only records with this key.
+        since: print only records of this moment of event time or later.
+    """
     if topic not in TOPICS:
         raise click.ClickException(f"no topic {topic}: there are {', '.join(TOPICS)}")
-    codec = Codec(settings.registry)
-    for message in _read(settings, topic, last, follow):
-        if is_mark(topic, message.value()):
+    codec, key = Codec(settings.registry), device.encode() if device else None
+    begin = int(since.timestamp() * 1000) if since else None
+    for message in read(settings, topic, last, follow, begin):
+        if is_mark(topic, message.value()) or (key and message.key() != key):
+            continue
+        if begin is not None and message.timestamp()[1] < begin:
             continue
         try:
             shown = readable(codec.decode(topic, message.value()))
@@ -68,17 +88,28 @@ def _moment(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
-def _read(settings: Settings, topic: str, last: int | None, follow: bool) -> Any:
-    """The messages of a topic from ``last`` before its end (``None``: the beginning) to the end now, or for ever."""
+def read(settings: Settings, topic: str, last: int | None, follow: bool, since: int | None = None) -> Iterator[Message]:
+    """The messages of a topic, to the end now or for ever.
+
+    Args:
+        settings: of the system whose log it is.
+        topic: its name.
+        last: how many of each partition; ``None``: all.
+        follow: whether to wait for more at the end.
+        since: ms; none is left out that is of this moment or later, others may come too.
+
+    Raises:
+        ClickException: Kafka does not answer.
+    """
     consumer = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": "looking", "enable.auto.commit": False})
     try:
-        remaining = {}
-        starts = []
-        for partition in range(TOPICS[topic].partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5)
-            begin = low if last is None else max(low, high - last)
-            starts.append(TopicPartition(topic, partition, begin))
-            remaining[partition] = high - begin
+        places = [TopicPartition(topic, partition) for partition in range(TOPICS[topic].partitions)]
+        starts, remaining = [], {}
+        for place, first in zip(places, _firsts(consumer, places, since), strict=True):
+            low, high = consumer.get_watermark_offsets(place, timeout=5)
+            begin = max(low, high if first < 0 else first, low if last is None else high - last)
+            starts.append(TopicPartition(topic, place.partition, begin))
+            remaining[place.partition] = high - begin
         consumer.assign(starts)
         while follow or any(left > 0 for left in remaining.values()):
             message: Message | None = consumer.poll(1)
@@ -92,3 +123,11 @@ def _read(settings: Settings, topic: str, last: int | None, follow: bool) -> Any
         raise click.ClickException(f"Kafka at {settings.bootstrap} does not answer ({error}): `make up`?") from error
     finally:
         consumer.close()
+
+
+def _firsts(consumer: Consumer, places: list[TopicPartition], since: int | None) -> list[int]:
+    """Of each partition the offset of the first record that is not before a moment, ms; -1 where there is none."""
+    if since is None:
+        return [0] * len(places)
+    asked = [TopicPartition(place.topic, place.partition, since) for place in places]
+    return [found.offset for found in consumer.offsets_for_times(asked, timeout=5)]

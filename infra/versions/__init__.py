@@ -1,0 +1,1 @@
+"""Looking into the versions of the global model: ``make inspect``, ``make diff``."""
