@@ -172,6 +172,27 @@ def test_tail_and_models_show_the_log(live: System):
     rows = [json.loads(line) for line in tail.stdout.splitlines()]
     assert {"version", "window_end", "contributions", "_log"} <= rows[-1].keys()
     assert "version=1," in live.make("models").stdout
+    since = rows[-1]["window_end"][:16]
+    tail = live.make("tail", "TOPIC=iot_stream", "FOLLOW=no", "DEVICE=mote-07", f"SINCE={since}")
+    shown = [json.loads(line) for line in tail.stdout.splitlines()]
+    assert {row["device_id"] for row in shown} == {"mote-07"}, tail.stderr
+    assert min(row["event_time"] for row in shown) >= since
+
+
+def test_a_version_can_be_looked_into_and_held_against_another(live: System):
+    done = live.make("inspect", "VERSION=3", "FORMAT=json")
+    told = json.loads(done.stdout)
+    (model,) = [event for event in live.events("global_models") if event.version == 3]
+    assert told["parent_version"] == model.parent_version
+    assert told["outcomes"]["accepted"] == sum(c.outcome == "accepted" for c in model.contributions)
+    assert 0 < told["from_parent"][-1]["euclidean"] < sum(row["norm"] for row in told["arrays"])
+    assert "hidden_1/kernel" in live.make("inspect", "VERSION=3").stdout
+    told = json.loads(live.make("diff", "A=2", "B=3", "FORMAT=json").stdout)
+    assert told["changed"]["window"][0] != told["changed"]["window"][1]
+    assert told["arrays"][-1]["euclidean"] > 0
+    missing = live.make("diff", "A=2", "B=999999")
+    assert missing.returncode != 0
+    assert "Version 999999 is not on the log: there are 1 to" in missing.stderr
 
 
 def test_the_dashboard_shows_rows_from_mongo(live: System):
@@ -240,6 +261,22 @@ def test_replay_rebuilds_the_views_from_the_topics(live: System):
     after = live.status()["mongo"]
     assert all(after[name] >= before[name] for name in before)
     assert (live.settings.models / "global" / "v000001.safetensors").exists()
+
+
+def test_without_their_checkpoints_the_engines_begin_anew_and_come_to_where_the_log_ends(live: System):
+    version, ends = live.version(), {topic: live.ends(topic) for topic in ("local_updates", "predictions")}
+    done = live.make("replay", "VIEW=checkpoints")
+    assert done.returncode == 0, done.stdout + done.stderr
+    eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, "all healthy with no checkpoint")
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions")
+    again = [update.sequence for update in live.events("local_updates", since=ends["local_updates"])]
+    assert min(again) == 1, "learned again from the first reading on"
+
+    def all_new() -> bool:
+        made = [e for e in live.events("predictions", since=ends["predictions"]) if e.actual is None]
+        return {e.source for e in made if e.model_version >= version} == {"local", "stream"}
+
+    eventually(all_new, 120, "forecasts by both with a version that is new", every=5)
 
 
 @pytest.mark.parametrize(
