@@ -23,7 +23,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status logs models verify lineage rollback release inspect diff tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
+.PHONY: help up down status watch logs models verify lineage rollback release inspect diff tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ down: ## Stop everything; the data stays.
 
 status: ## What runs, what is on the log, what is in the views (FORMAT=json).
 	@$(INFRA) status --format $(FORMAT)
+
+watch: ## What flows, live: rates, lags, the newest model, errors beside persistence, anomalies (ctrl-C ends it).
+	@$(INFRA) watch
 
 logs: ## Follow the logs (SERVICE=name for one).
 	@$(INFRA) logs $(SERVICE)

@@ -24,6 +24,7 @@ from infra.threads import ONE_THREAD
 from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
 from infra.versions.commands import diff, inspect
+from infra.watch.command import watch
 
 console = Console()
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ"])
@@ -160,6 +161,7 @@ def tail(topic: str, follow: bool, last: int | None, device: str | None, since: 
 
 main.add_command(inspect)
 main.add_command(diff)
+main.add_command(watch)
 
 
 @main.command()

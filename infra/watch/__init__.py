@@ -1,0 +1,1 @@
+"""``make watch``: what flows through a running system, live, in a terminal."""
