@@ -282,7 +282,7 @@ def test_without_their_checkpoints_the_engines_begin_anew_and_come_to_where_the_
 def test_watch_shows_what_flows(live: System):
     done = live.make("watch")
     assert done.returncode == 0, done.stderr
-    for words in ("iot_stream", "sink-models", "fleet-training", "persistence", "stream", "minutes of event time"):
+    for words in ("iot_stream", "sink-models", "fedlog-training", "persistence", "stream", "minutes of event time"):
         assert words in done.stdout, done.stdout
 
 
