@@ -180,6 +180,7 @@ def spark_environment(settings: Settings) -> dict[str, str]:
 
 def _sink(settings: Settings) -> Command:
     argv = [sys.executable, "-m", "mongo_sink", "run", *sink_arguments(settings)]
+    argv += ["--metrics-port", str(settings.sink_metrics_port)]
     return Command(argv)
 
 

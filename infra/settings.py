@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     aggregator_port: int = 6066
     spark_port: int = 4040
     spark_metrics_port: int = 4041
+    sink_metrics_port: int = 4042
     superset_port: int = 8088
 
     @property

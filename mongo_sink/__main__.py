@@ -60,10 +60,11 @@ def main() -> None:
 @BOOTSTRAP
 @REGISTRY
 @connector_options
-def run(bootstrap: str, registry: str, **options: Any) -> None:
+@click.option("--metrics-port", default=0, help="Of loopback, for Prometheus; 0: none.")
+def run(bootstrap: str, registry: str, metrics_port: int, **options: Any) -> None:
     """Run all connectors until told to stop."""
     try:
-        run_connectors(_connectors(**options), bootstrap, registry, _stopping())
+        run_connectors(_connectors(**options), bootstrap, registry, _stopping(), metrics_port)
     except (AheadOfLogError, PreparationError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(GIVE_UP)

@@ -1,9 +1,13 @@
-"""How fast each task goes and how far behind it is."""
+"""How fast each task goes and how far behind it is: a line in the log now and then, and metrics for Prometheus."""
 
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from threading import Lock
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+HOST = "127.0.0.1"
 
 
 class Meter:
@@ -15,21 +19,35 @@ class Meter:
         self._lags: dict[str, Mapping[str, int]] = {}
         self._letters: dict[str, int] = {}
         self._since = time.monotonic()
+        self.registry = CollectorRegistry()
+        self._records = Counter("fedlog_sink_records", "Taken from the log.", ["task", "topic"], registry=self.registry)
+        self._lag = Gauge("fedlog_sink_lag", "Records still to come.", ["task", "topic"], registry=self.registry)
+        self._undigested = Gauge(
+            "fedlog_sink_undigested", "Dead letters since the start.", ["task"], registry=self.registry
+        )
+
+    def serve(self, port: int) -> None:
+        """Show the metrics on a port of loopback."""
+        start_http_server(port, HOST, self.registry)
 
     def add(self, task: str, topic: str, records: int) -> None:
         """Count records that are written and committed."""
         with self._lock:
             self._counts[task, topic] += records
+        self._records.labels(task, topic).inc(records)
 
     def lag(self, task: str, records: Mapping[str, int]) -> None:
         """Note how many records of each topic are still to come."""
         with self._lock:
             self._lags[task] = records
+        for topic, lag in records.items():
+            self._lag.labels(task, topic).set(lag)
 
     def letters(self, task: str, count: int) -> None:
         """Note how many records the task could not digest since it was started."""
         with self._lock:
             self._letters[task] = count
+        self._undigested.labels(task).set(count)
 
     def line(self) -> str:
         """What happened since the last line."""

@@ -14,13 +14,17 @@ LOG = logging.getLogger(__name__)
 LINE_SECONDS = 10.0
 
 
-def run(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> None:
-    """Run every connector until ``stopping`` is set.
+def run(
+    connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal, metrics_port: int = 0
+) -> None:
+    """Run every connector until ``stopping`` is set, metrics on a port if there is one.
 
     Raises:
         Exception: what ended a connector; the others are stopped first, cleanly.
     """
     meter = Meter()
+    if metrics_port:
+        meter.serve(metrics_port)
     workers = [
         Worker(properties, bootstrap, registry, stopping, task=task)
         for properties in connectors

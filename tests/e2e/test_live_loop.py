@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import pairwise
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -277,6 +278,17 @@ def test_without_their_checkpoints_the_engines_begin_anew_and_come_to_where_the_
         return {e.source for e in made if e.model_version >= version} == {"local", "stream"}
 
     eventually(all_new, 120, "forecasts by both with a version that is new", every=5)
+
+
+def test_every_stage_that_has_metrics_shows_them(live: System):
+    settings = live.settings
+    for port, name in (
+        (settings.aggregator_port, "fedlog_http_requests_total"),
+        (settings.spark_metrics_port, "fedlog_evaluator_model_version"),
+        (settings.sink_metrics_port, 'fedlog_sink_records_total{task="sensor-readings-0",topic="iot_stream"}'),
+    ):
+        with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert name in answer.read().decode()
 
 
 def test_watch_shows_what_flows(live: System):

@@ -1,0 +1,23 @@
+from urllib.request import urlopen
+
+from infra.ports import free
+from mongo_sink.meter import Meter
+
+
+def test_what_a_task_took_and_has_before_it_is_shown_to_prometheus_and_in_the_log():
+    meter, [port] = Meter(), free(1)
+    meter.serve(port)
+    meter.add("models-0", "local_updates", 3)
+    meter.add("models-0", "local_updates", 4)
+    meter.lag("models-0", {"local_updates": 9, "global_models": 0})
+    meter.letters("models-0", 2)
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    assert 'fedlog_sink_records_total{task="models-0",topic="local_updates"} 7.0' in lines
+    assert 'fedlog_sink_lag{task="models-0",topic="local_updates"} 9.0' in lines
+    assert 'fedlog_sink_lag{task="models-0",topic="global_models"} 0.0' in lines
+    assert 'fedlog_sink_undigested{task="models-0"} 2.0' in lines
+    line = meter.line()
+    assert "models-0 local_updates" in line
+    assert "lag 9" in line
+    assert "models-0 undigested 2" in line
