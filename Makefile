@@ -11,6 +11,7 @@ JAVAS  := $(shell find infra/jvm -name '*.java' -o -name '*.properties')
 
 # What can be said on the command line: make up DATA=… SPEED=…
 export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
+export FEDLOG_READER := $(or $(READER),$(FEDLOG_READER))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
 # Tests without servers share the cores; those with some have the machine to themselves.
@@ -28,7 +29,7 @@ export UV_COMPILE_BYTECODE := 1
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
-up: install ## Start everything, wait until it is healthy, say where to look (DATA=file|synthetic SPEED=120|max).
+up: install ## Start everything, wait until it is healthy, say where to look (DATA=file|synthetic READER=file SPEED=120|max).
 	@$(INFRA) up
 
 down: ## Stop everything; the data stays.

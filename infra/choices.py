@@ -5,19 +5,22 @@ from pathlib import Path
 
 from infra.settings import Settings
 
-SYNTHETIC = "synthetic"
-REMEMBERED = ("data", "speed", "laps")
+FILES = ("data", "reader")
+NO_FILES = ("", "synthetic")
+REMEMBERED = ("data", "reader", "speed", "laps")
 
 
 def settled(settings: Settings) -> Settings:
     """The settings, with what was chosen earlier for this home where nothing is said now; remembers the result."""
     path = settings.home / "chosen.json"
     before = json.loads(path.read_text()) if path.exists() else {}
-    earlier = {name: before[name] for name in REMEMBERED if name in before and name not in settings.model_fields_set}
+    # Who names other data means no longer the reader of what was there before.
+    said = settings.model_fields_set | ({"reader"} if "data" in settings.model_fields_set else set())
+    earlier = {name: before[name] for name in REMEMBERED if name in before and name not in said}
     after = settings.model_copy(update=earlier)
-    if after.data not in ("", SYNTHETIC):
-        # The services run in another folder than whoever named the file, and later.
-        after = after.model_copy(update={"data": str(Path(after.data).absolute())})
+    # The services run in another folder than whoever named a file, and later.
+    files = {name: str(Path(value).absolute()) for name in FILES if (value := getattr(after, name)) not in NO_FILES}
+    after = after.model_copy(update=files)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name: getattr(after, name) for name in REMEMBERED}))
     return after

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     home: Path = Field(ROOT / "var", description="Where the servers keep data, logs and sockets.")
     build: Path = Field(ROOT / "build", description="Where environments and jars are installed.")
     data: str = Field("", description="Raw Intel Lab file, or `synthetic`; empty: download, else synthetic.")
+    reader: str = Field("", description="File of Python that reads `data`, where it is another format's.")
     cache: Path = Field(ROOT / "var" / "cache", description="Downloaded and prepared data sets.")
     speed: str = Field("120", description="Event-seconds a second of the replay, or `max`.")
     laps: int = Field(0, description="How often the data set is replayed; 0: for ever.")

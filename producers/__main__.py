@@ -54,6 +54,7 @@ class Speed(click.ParamType):
 @click.option("--bootstrap", help="Kafka, HOST:PORT.")
 @click.option("--registry", help="Schema registry, its Confluent-compatible URL.")
 @click.option("--data", default="", help="A raw file, `synthetic`, or empty: the published file, else synthetic.")
+@click.option("--reader", type=click.Path(path_type=Path), help="A file of Python that reads `data`: own data sets.")
 @click.option("--speed", type=Speed(), default="120", show_default=True, help="Event-seconds a second, or `max`.")
 @click.option("--laps", type=click.IntRange(min=1), help="How often to replay the data; for ever if not given.")
 @click.option("--cache", type=click.Path(path_type=Path), default="var/data", show_default=True, help="Folder.")
@@ -101,15 +102,16 @@ def replay(
     cache: Path,
     seed: int,
     days: int,
+    reader: Path | None,
 ) -> None:
     """Get the data, see what the log has of it, go on from there."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is under way yet
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    source = open_source(data, cache, seed, days) if data else None
+    source = open_source(data, cache, seed, days, reader=reader) if data or reader else None
     codec = Codec(registry)
-    reader = LogReader(bootstrap, codec)
-    partitions = Partitions(reader.partitions("iot_stream"), reader.partitions("dead_letters"))
-    tails = reader.tails("iot_stream")
+    log = LogReader(bootstrap, codec)
+    partitions = Partitions(log.partitions("iot_stream"), log.partitions("dead_letters"))
+    tails = log.tails("iot_stream")
     source = source or open_source(data, cache, seed, days, on_log=tails[0].dataset if tails else None)
     _log.info("%s", report(source))
 
@@ -117,8 +119,8 @@ def replay(
     onward = resumption(tails, partitions.iot_stream, receiving(source, partitions.iot_stream).values())
     lap, index = locate(source.timeline, onward.letters_from)
     barrier = event_time(source.timeline, int(source.rows["event_time"][index]), lap)
-    sent = reader.letter_ids("dead_letters", letter_prefix(source.name), since=barrier) if lap == 0 else set()
-    reader.close()
+    sent = log.letter_ids("dead_letters", letter_prefix(source.name), since=barrier) if lap == 0 else set()
+    log.close()
     _log.info("replay goes on at position %s (%s dead letters behind it)", f"{onward.start:,}", len(sent))
 
     stop = Stop()

@@ -37,6 +37,22 @@ RANGES: Mapping[str, Range] = {
 }
 
 
+class Rules(NamedTuple):
+    """What a data set's rows are held against.
+
+    ``motes``: ids that there are, ``None`` for any; ``low_battery``: V below which a row means nothing, ``None`` for
+    none; ``form``: why a row is malformed.
+    """
+
+    ranges: Mapping[str, Range]
+    motes: range | None
+    low_battery: float | None
+    form: str
+
+
+INTEL_LAB = Rules(RANGES, MOTES, LOW_BATTERY, "not eight fields that can be read, separated by one space")
+
+
 class Verdict(IntEnum):
     """What became of a row."""
 
@@ -61,12 +77,13 @@ class RejectedReading(ValueError):
     """A row that does not become a reading; says the reason with the value."""
 
 
-def judge(rows: Rows, formed: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+def judge(rows: Rows, formed: npt.NDArray[np.bool_], rules: Rules = INTEL_LAB) -> npt.NDArray[np.uint8]:
     """A verdict for every row.
 
     Args:
         rows: (n,) of dtype ``producers.parse.ROW``, in the order of the file.
         formed: (n,) bool, the rows that could be read.
+        rules: what they are held against.
 
     Returns:
         (n,) values of ``Verdict``.
@@ -74,11 +91,14 @@ def judge(rows: Rows, formed: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     missing = np.logical_and.reduce([np.isnan(rows[sensor]) for sensor in SENSORS])
     found = [
         (Verdict.MALFORMED_ROW, ~formed),
-        (Verdict.UNKNOWN_MOTE, ~np.isin(rows["mote"], MOTES)),
+        (Verdict.UNKNOWN_MOTE, ~np.isin(rows["mote"], rules.motes) if rules.motes else rows["mote"] == NONE),
         (Verdict.NO_MEASUREMENTS, missing),
-        (Verdict.VOLTAGE_OUT_OF_RANGE, _outside(rows, "voltage")),
-        (Verdict.LOW_BATTERY, rows["voltage"] < LOW_BATTERY),
-        *((Verdict[f"{s.upper()}_OUT_OF_RANGE"], _outside(rows, s)) for s in ("temperature", "humidity", "light")),
+        (Verdict.VOLTAGE_OUT_OF_RANGE, _outside(rows, "voltage", rules)),
+        (Verdict.LOW_BATTERY, rows["voltage"] < (-np.inf if rules.low_battery is None else rules.low_battery)),
+        *(
+            (Verdict[f"{s.upper()}_OUT_OF_RANGE"], _outside(rows, s, rules))
+            for s in ("temperature", "humidity", "light")
+        ),
     ]
     verdicts = np.select([where for _, where in found], [int(v) for v, _ in found], int(Verdict.ACCEPTED))
     verdicts[_duplicates(rows, np.flatnonzero(verdicts == Verdict.ACCEPTED))] = Verdict.DUPLICATE_EPOCH
@@ -90,31 +110,34 @@ def count(verdicts: npt.NDArray[np.uint8]) -> dict[Verdict, int]:
     return {verdict: int(np.count_nonzero(verdicts == verdict)) for verdict in Verdict}
 
 
-def message(row: Mapping[str, Any] | np.void, raw: bytes) -> str:
+def message(row: Mapping[str, Any] | np.void, raw: bytes, rules: Rules = INTEL_LAB) -> str:
     """The reason with the value, e.g. ``low battery: 2.31 V is below 2.4 V``."""
     verdict = Verdict(int(row["verdict"]))
     match verdict:
         case Verdict.MALFORMED_ROW:
-            return f"{verdict.reason}: not eight fields that can be read, separated by one space: {raw[:80]!r}"
+            return f"{verdict.reason}: {rules.form}: {raw[:80]!r}"
         case Verdict.UNKNOWN_MOTE:
             given = "no mote id" if row["mote"] == NONE else f"{row['mote']}"
             return f"{verdict.reason}: {given} is not in {MOTES.start}..{MOTES.stop - 1}"
         case Verdict.NO_MEASUREMENTS:
             return f"{verdict.reason}: all four fields are empty"
         case Verdict.LOW_BATTERY:
-            return f"{verdict.reason}: {row['voltage']:g} V is below {LOW_BATTERY} V"
+            return f"{verdict.reason}: {row['voltage']:g} V is below {rules.low_battery} V"
         case Verdict.DUPLICATE_EPOCH:
             return f"{verdict.reason}: epoch {row['epoch']} of mote {row['mote']} has been read before"
         case Verdict.ACCEPTED:
             raise ValueError(f"row {row['row']} was not rejected")
     sensor = verdict.name.split("_")[0].lower()
-    limits = RANGES[sensor]
-    return f"{verdict.reason}: {row[sensor]:g} is not in {limits.low:g}..{limits.high:g} {limits.unit}"
+    limits = rules.ranges[sensor]
+    return f"{verdict.reason}: {row[sensor]:g} is not in {limits.low:g}..{limits.high:g} {limits.unit}".rstrip()
 
 
-def _outside(rows: Rows, sensor: str) -> npt.NDArray[np.bool_]:
+def _outside(rows: Rows, sensor: str, rules: Rules) -> npt.NDArray[np.bool_]:
     """Where a measurement is there and impossible."""
-    return (rows[sensor] < RANGES[sensor].low) | (rows[sensor] > RANGES[sensor].high)
+    limits = rules.ranges.get(sensor)
+    if limits is None:
+        return np.zeros(len(rows), bool)
+    return (rows[sensor] < limits.low) | (rows[sensor] > limits.high)
 
 
 def _duplicates(rows: Rows, among: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from producers import cleaning
-from producers.cleaning import Verdict
+from producers.cleaning import INTEL_LAB, Rules, Verdict
 from producers.download import sha256
 from producers.parse import NONE, Bytes, Rows, parse
 from producers.replay import DAY, Timeline, timeline
@@ -35,17 +35,24 @@ class DataSet(NamedTuple):
     """What is replayed.
 
     ``rows``: (n,) of dtype ``producers.parse.ROW`` sorted by event time, then by row number, accepted and rejected
-    alike. ``text``: the raw file's bytes. Both lie on disk and are mapped.
+    alike. ``text``: the raw file's bytes. Both lie on disk and are mapped. ``rules``: what the rows were held against.
+    ``devices``: their ids by the rows' motes, where these do not say it themselves.
     """
 
     name: str
     rows: Rows
     text: Bytes
+    rules: Rules = INTEL_LAB
+    devices: Sequence[str] = ()
 
     @property
     def timeline(self) -> Timeline:
         """How ordinals map to laps and moments."""
         return timeline(self.rows["event_time"])
+
+    def device_id(self, mote: int) -> str:
+        """The device that a row's mote is."""
+        return self.devices[mote] if self.devices else _intel_lab_id(mote)
 
     def raw(self, index: int) -> bytes:
         """The bytes of a row as they stand in the file, without its line end."""
@@ -54,7 +61,7 @@ class DataSet(NamedTuple):
 
 
 @memoized
-def device_id(mote: int) -> str:
+def _intel_lab_id(mote: int) -> str:
     """``mote-07`` for 7."""
     return f"mote-{mote:02d}"
 
@@ -85,11 +92,11 @@ def prepare(path: Path, name: str, cache: Path) -> DataSet:
     return DataSet(name, rows, mapped)
 
 
-def reading(name: str, fields: Sequence[Any], lap: int, shift: int, position: int) -> Reading:
+def reading(data: DataSet, fields: Sequence[Any], lap: int, shift: int, position: int) -> Reading:
     """The event of an accepted row.
 
     Args:
-        name: the data set's.
+        data: whose row it is.
         fields: the row as a tuple in the order of ``producers.parse.ROW``.
         lap: how often the data was replayed before.
         shift: what the lap adds to event time, ms.
@@ -97,7 +104,7 @@ def reading(name: str, fields: Sequence[Any], lap: int, shift: int, position: in
     """
     event_time, _, _, _, _, mote, epoch, temperature, humidity, light, voltage = fields
     return Reading(
-        device_id(mote),
+        data.device_id(mote),
         event_time + shift,
         None if epoch == NONE else epoch,
         # NaN is what does not equal itself; this line runs for every reading
@@ -105,7 +112,7 @@ def reading(name: str, fields: Sequence[Any], lap: int, shift: int, position: in
         humidity if humidity == humidity else None,
         light if light == light else None,
         voltage if voltage == voltage else None,
-        name,
+        data.name,
         lap,
         position,
     )
@@ -114,9 +121,9 @@ def reading(name: str, fields: Sequence[Any], lap: int, shift: int, position: in
 def letter(data: DataSet, index: int) -> DeadLetter:
     """The dead letter of a rejected row."""
     row, raw = data.rows[index], data.raw(index)
-    key = device_id(int(row["mote"])).encode() if row["mote"] >= 0 else None
+    key = data.device_id(int(row["mote"])).encode() if row["mote"] >= 0 else None
     origin = Origin(data.name, -1, int(row["row"]), key, int(row["event_time"]))
-    return dead_letter(STAGE, origin, raw[:QUOTED], cleaning.RejectedReading(cleaning.message(row, raw)))
+    return dead_letter(STAGE, origin, raw[:QUOTED], cleaning.RejectedReading(cleaning.message(row, raw, data.rules)))
 
 
 def letter_prefix(name: str) -> str:
@@ -130,7 +137,7 @@ def report(data: DataSet) -> str:
     accepted = data.rows["verdict"] == Verdict.ACCEPTED
     first, last = int(data.rows["event_time"][0]), int(data.rows["event_time"][-1])
     table = [
-        f"{data.name}: {total:,} rows of {len(np.unique(data.rows['mote'][accepted]))} motes, "
+        f"{data.name}: {total:,} rows of {len(np.unique(data.rows['mote'][accepted]))} devices, "
         f"{iso(first)} to {iso(last)} (UTC assumed), days a lap: {line.span // DAY}"
     ]
     for verdict, number in cleaning.count(data.rows["verdict"]).items():
@@ -155,9 +162,13 @@ def _prepare(text: Bytes, target: Path, path: Path) -> None:
     began = time.monotonic()
     rows, formed = parse(text)
     rows["verdict"] = cleaning.judge(rows, formed)
-    rows = rows[np.argsort(rows["event_time"], kind="stable")]
+    save(rows, target)
+    _log.info("parsed and cleaned %s: %s rows in %.1f s", path.name, f"{len(rows):,}", time.monotonic() - began)
+
+
+def save(rows: Rows, target: Path) -> None:
+    """Write judged rows in event-time order, whole or not at all."""
     part = target.with_name(f"{target.name}.{os.getpid()}")
     with part.open("wb") as file:
-        np.save(file, rows)
+        np.save(file, rows[np.argsort(rows["event_time"], kind="stable")])
     part.replace(target)
-    _log.info("parsed and cleaned %s: %s rows in %.1f s", path.name, f"{len(rows):,}", time.monotonic() - began)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from producers.cleaning import Verdict
-from producers.dataset import DataSet, device_id, letter, reading
+from producers.dataset import DataSet, letter, reading
 from producers.partitioning import partition_of
 from producers.replay import Stretch
 from producers.resume import Resumption
@@ -32,7 +32,7 @@ class Outgoing(NamedTuple):
 def receiving(data: DataSet, partitions: int) -> dict[int, int]:
     """Mote to partition of ``iot_stream``, for every mote with a reading."""
     motes = np.unique(data.rows["mote"][data.rows["verdict"] == Verdict.ACCEPTED])
-    return {int(mote): partition_of(device_id(int(mote)).encode(), partitions) for mote in motes}
+    return {int(mote): partition_of(data.device_id(int(mote)).encode(), partitions) for mote in motes}
 
 
 def outgoing(
@@ -51,14 +51,14 @@ def outgoing(
     ordinals = np.arange(stretch.ordinal, stretch.ordinal + len(rows))
     accepted = rows["verdict"] == Verdict.ACCEPTED
     motes, group = np.unique(np.where(accepted, rows["mote"], 0), return_inverse=True)
-    home = [partition_of(device_id(int(mote)).encode(), partitions.iot_stream) for mote in motes]
+    home = [partition_of(data.device_id(int(mote)).encode(), partitions.iot_stream) for mote in motes]
     done = np.array([resumption.done[partition] for partition in home], np.int64)[group]
     missing = (accepted & (ordinals > done)) | (~accepted & (stretch.lap == 0) & (ordinals >= resumption.letters_from))
     shift = stretch.lap * data.timeline.span
     where = np.flatnonzero(missing)
     for at, group_of, fields in zip(where.tolist(), group[where].tolist(), rows[where].tolist(), strict=True):
         if fields[4] == Verdict.ACCEPTED:
-            event = reading(data.name, fields, stretch.lap, shift, stretch.ordinal + at)
+            event = reading(data, fields, stretch.lap, shift, stretch.ordinal + at)
             yield Outgoing(event, home[group_of], event.event_time)
         else:
             refused = letter(data, stretch.lo + at)

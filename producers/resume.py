@@ -11,7 +11,7 @@ all letters before it are there. Those behind it are sent again unless their ids
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from producers.dataset import DataSet, device_id
+from producers.dataset import DataSet
 from producers.partitioning import partition_of
 from producers.replay import event_time, locate
 
@@ -80,7 +80,7 @@ def check(tails: Sequence[Tail], data: DataSet, partitions: int) -> None:
             )
         lap, index = locate(line, tail.position)
         row = data.rows[index]
-        expected = device_id(int(row["mote"])), event_time(line, int(row["event_time"]), lap)
+        expected = data.device_id(int(row["mote"])), event_time(line, int(row["event_time"]), lap)
         if expected != (tail.device_id, tail.event_time):
             raise OtherReplayError(
                 f"position {tail.position} of {data.name!r} is {tail.device_id} at {tail.event_time} in iot_stream "

@@ -4,14 +4,16 @@ import logging
 import re
 from pathlib import Path
 
-from producers import intel_lab, synthetic
+from producers import intel_lab, own, synthetic
 from producers.dataset import DataError, DataSet, prepare
 from producers.download import DownloadError
 
 _log = logging.getLogger(__name__)
 
 
-def open_source(data: str, cache: Path, seed: int, days: int, on_log: str | None = None) -> DataSet:
+def open_source(
+    data: str, cache: Path, seed: int, days: int, on_log: str | None = None, reader: Path | None = None
+) -> DataSet:
     """The data set that is asked for.
 
     Args:
@@ -20,10 +22,15 @@ def open_source(data: str, cache: Path, seed: int, days: int, on_log: str | None
         seed: of synthetic data.
         days: length of synthetic data.
         on_log: the data set whose replay the log already holds: with nothing asked for, that one goes on.
+        reader: the file that knows how to read ``data``, which is a path then (``producers.own``).
 
     Raises:
         DataError: there is no such file, it holds no valid row, or what the log holds cannot be continued.
     """
+    if reader:
+        if not data or data == synthetic.ASKED:
+            raise DataError(f"{reader} reads a file, or a folder: name it as DATA")
+        return own.prepare(Path(data), reader, cache)
     if data == synthetic.ASKED:
         return _synthetic(cache, seed, days, "it was asked for")
     if data:

@@ -17,7 +17,7 @@ from benchmarks.quality.grids import binned
 from forecaster.config import SENSORS, Config
 from forecaster.lockstep import Grid
 from producers.cleaning import LOW_BATTERY, Verdict
-from producers.dataset import DataSet, device_id
+from producers.dataset import DataSet
 
 IN_A_ROW = 10
 """Low voltages in a row that are a failure: a single one is a bad measurement."""
@@ -61,7 +61,7 @@ def found(data: DataSet) -> tuple[Readings, list[Failure]]:
         own = rows[(devices == column) & np.isfinite(rows["voltage"])]
         low = np.convolve(own["voltage"] < LOW_BATTERY, np.ones(IN_A_ROW), "valid") == IN_A_ROW
         if len(own) >= IN_A_ROW and low.any():
-            failures.append(Failure(device_id(int(mote)), column, int(own["event_time"][np.argmax(low)])))
+            failures.append(Failure(data.device_id(int(mote)), column, int(own["event_time"][np.argmax(low)])))
     return Readings(rows["event_time"].astype(np.int64), devices, values), failures
 
 

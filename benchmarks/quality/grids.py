@@ -11,7 +11,7 @@ from forecaster.bins import Summary
 from forecaster.config import SENSORS, Config
 from forecaster.lockstep import Grid
 from producers.cleaning import Verdict
-from producers.dataset import DataSet, device_id
+from producers.dataset import DataSet
 
 
 class Devices(NamedTuple):
@@ -32,7 +32,7 @@ def readings(data: DataSet) -> Readings:
 def grid(config: Config, data: DataSet) -> Devices:
     """The accepted readings' grid, and the motes that have any."""
     rows = data.rows[data.rows["verdict"] == Verdict.ACCEPTED]
-    return Devices(binned(config, readings(data)), tuple(device_id(int(mote)) for mote in np.unique(rows["mote"])))
+    return Devices(binned(config, readings(data)), tuple(data.device_id(int(mote)) for mote in np.unique(rows["mote"])))
 
 
 def binned(config: Config, stream: Readings) -> Grid:

@@ -25,7 +25,7 @@ class System(NamedTuple):
 
     def make(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, **self.settings.exported(), "NO_COLOR": "1"}
-        for asked in ("FEDLOG_DATA", "FEDLOG_SPEED", "MAKEFLAGS", "MAKELEVEL"):
+        for asked in ("FEDLOG_DATA", "FEDLOG_READER", "FEDLOG_SPEED", "MAKEFLAGS", "MAKELEVEL"):
             environment.pop(asked, None)
         argv = ["make", "--no-print-directory", *arguments]
         if arguments[0] == "up":
@@ -44,6 +44,10 @@ class System(NamedTuple):
     def version(self) -> int:
         model = self.status()["global_model"]
         return 0 if model is None else int(model["version"])
+
+    def count(self, topic: str) -> int:
+        """How many events there are; 0 where Kafka does not say in time."""
+        return self.status()["topics"][topic]["events"] or 0
 
     def ends(self, topic: str) -> list[int]:
         """Where each partition ends now."""

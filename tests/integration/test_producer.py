@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from producers import synthetic
 from producers.cleaning import Verdict
-from producers.dataset import device_id, letter, prepare, reading
+from producers.dataset import letter, prepare, reading
 from producers.partitioning import partition_of
 from producers.replay import event_time
 from schemas.codec import Codec
@@ -76,7 +76,7 @@ def expected_readings(data):
     for lap in range(LAPS):
         for index, fields in enumerate(data.rows.tolist()):
             if fields[4] == Verdict.ACCEPTED:
-                event = reading(data.name, fields, lap, lap * line.span, lap * line.rows + index)
+                event = reading(data, fields, lap, lap * line.span, lap * line.rows + index)
                 assert event.event_time == event_time(line, fields[0], lap)
                 expected[event.device_id].append(event)
     return expected
@@ -116,6 +116,27 @@ def test_killed_again_and_again_the_log_has_every_reading_once_in_order_and_ever
     # Once more: it sees that all is there.
     code, output = finish(producer(log, file, tmp_path, "--speed", "max", "--laps", str(LAPS)))
     assert (code, count(log, "iot_stream")) == (0, total), output
+
+
+def test_what_a_reader_yields_comes_onto_the_log(log, tmp_path):
+    (tmp_path / "reader.py").write_text(
+        "from producers.readers import Measured, Unreadable\nNAME = 'roofs'\n"
+        "def readings(path):\n"
+        "    for n, line in enumerate(path.read_text().split()):\n"
+        "        at = 1_423_072_260_000 + n * 60_000\n"
+        "        yield Measured(f'roof/{n % 3}', at, float(line)) if line != '-' else Unreadable(line)\n"
+    )
+    (tmp_path / "data").write_text("1.5 2.5 - 4.5")
+    more = ("--reader", str(tmp_path / "reader.py"), "--speed", "max", "--laps", "2")
+    for _ in range(2):  # the second time all is there
+        code, output = finish(producer(log, tmp_path / "data", tmp_path, *more))
+        assert code == 0, output
+    events = [event for found in records(log, "iot_stream").values() for _, event in found]
+    seen = sorted((event.lap, event.device_id, event.temperature, event.dataset) for event in events)
+    rows = [("roof/0", 1.5), ("roof/0", 4.5), ("roof/1", 2.5)]
+    assert seen == [(lap, *row, "roofs") for lap in range(2) for row in rows]
+    [letter] = [event for found in records(log, "dead_letters").values() for _, event in found]
+    assert (letter.original, letter.origin_topic) == (b"-", "roofs")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -166,7 +187,7 @@ def test_other_clients_find_a_key_in_the_same_partition(log):
         other.produce(
             "dead_letters",
             b"",
-            device_id(mote).encode(),
+            f"mote-{mote:02d}".encode(),
             on_delivery=lambda _, message: places.update({message.key(): message.partition()}),
         )
     assert other.flush(10) == 0

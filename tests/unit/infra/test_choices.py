@@ -24,6 +24,14 @@ def test_a_file_is_remembered_by_its_whole_path(tmp_path, monkeypatch):
     assert settled(Settings(home=tmp_path / "home")).data == str(tmp_path / "data.txt.gz")
 
 
+def test_other_data_is_not_read_by_the_reader_of_what_was_there_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settled(Settings(home=tmp_path / "home", data="own.csv", reader="own.py"))
+    again = settled(Settings(home=tmp_path / "home"))
+    assert (again.data, again.reader) == (str(tmp_path / "own.csv"), str(tmp_path / "own.py"))
+    assert settled(Settings(home=tmp_path / "home", data="synthetic")).reader == ""
+
+
 def test_synthetic_is_no_file(tmp_path):
     assert settled(Settings(home=tmp_path, data="synthetic")).data == "synthetic"
 

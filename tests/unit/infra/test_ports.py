@@ -11,7 +11,7 @@ def settings(**changes):
 
 
 def test_every_port_of_the_settings_is_looked_at():
-    assert len(ports.PORTS) == 11
+    assert len(ports.PORTS) == 12
     assert ports.taken(settings()) == []
 
 

@@ -31,7 +31,7 @@ def test_rows_are_in_event_time_order_and_ties_in_the_order_of_the_file(file, tm
 
 def test_a_row_as_a_reading(file, tmp_path):
     data = prepare(file, "intel_lab", tmp_path / "cache")
-    event = reading("intel_lab", data.rows[0].tolist(), lap=3, shift=3 * data.timeline.span, position=12)
+    event = reading(data, data.rows[0].tolist(), lap=3, shift=3 * data.timeline.span, position=12)
     assert event == ("mote-02", 1078358430000 + 3 * 86_400_000, 1, 20.0, 40.0, None, 2.6, "intel_lab", 3, 12)
 
 
