@@ -12,6 +12,7 @@ from pyflink.datastream import RuntimeContext
 from flink_training.device import Device, FleetModel, Readings, step
 from flink_training.packing import Batch, Table, packed
 from flink_training.state import DEVICE, MODELS, WAITING
+from flink_training.waiting import newest, released
 from forecaster.binning import Columns
 from forecaster.config import Config
 from forecaster.knowledge import architecture
@@ -48,7 +49,7 @@ class Training:
         self._recall(ctx)
         if self.in_step:
             self.waiting.add(value)
-            ctx.timer_service().register_event_time_timer(_newest(value))
+            ctx.timer_service().register_event_time_timer(newest(value))
             return
         yield from self._train(value)
 
@@ -56,10 +57,10 @@ class Training:
         """Both watermarks, of readings and of models, have reached the end of a batch."""
         self._recall(ctx)
         batches = list(self.waiting.get())
-        self.waiting.update([batch for batch in batches if _newest(batch) > timestamp])
-        for batch in batches:
-            if _newest(batch) <= timestamp:
-                yield from self._train(batch)
+        count = released(batches, timestamp)
+        self.waiting.update(batches[count:])
+        for batch in batches[:count]:
+            yield from self._train(batch)
 
     def process_broadcast_element(self, value: Row, ctx: Any) -> Iterator[bytes]:
         """One raw record of ``global_models``."""
@@ -147,8 +148,3 @@ class Training:
         # An operator's word is due at once.
         known = known._replace(window_end=model.window_end - self.config.adoption_delay_ms)
         return {model.version: known, model.stands_on: known}
-
-
-def _newest(data: bytes) -> int:
-    """The latest timestamp in a batch, ms."""
-    return int(Batch(data).records["timestamp"].max())
