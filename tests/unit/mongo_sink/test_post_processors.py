@@ -90,7 +90,7 @@ def test_fields_are_renamed_to_the_end_and_documents_in_arrays_keep_theirs():
     document = {"a": 1, "c": {"d": 3, "z": 1}, "l": [{"d": 1}], "h": 0}
     pairs = mapping(("value.a", "g"), ("value.c.d", "e"), ("value.l.d", "e"), ("value.missing", "m"))
     renamed = processed(document, "RenameByMapping", field__renamer__mapping=pairs)
-    assert list(renamed.items()) == [("c", {"z": 1, "e": 3}), ("l", [{"d": 1}]), ("h", 0), ("_id", PLACE), ("g", 1)]
+    assert list(renamed.items()) == [("_id", PLACE), ("c", {"z": 1, "e": 3}), ("l", [{"d": 1}]), ("h", 0), ("g", 1)]
 
 
 def test_a_name_that_is_taken_is_not_written_over():
@@ -107,7 +107,7 @@ def test_two_fields_of_one_new_name_are_an_error_of_the_record():
 def test_names_are_replaced_where_the_whole_path_matches_with_javas_references():
     rules = json.dumps([{"regexp": "^value\\..*a.*$", "pattern": "(a)(x)?", "replace": "$1_"}])
     renamed = processed({"a": 1, "bax": 2, "c": {"aa": 3}}, "RenameByRegExp", field__renamer__regexp=rules)
-    assert list(renamed.items()) == [("c", {"a_a_": 3}), ("_id", PLACE), ("a_", 1), ("ba_", 2)]
+    assert list(renamed.items()) == [("_id", PLACE), ("c", {"a_a_": 3}), ("a_", 1), ("ba_", 2)]
 
 
 def test_the_metadata_is_the_originals():
