@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from rich.table import Table
 from infra import checkpoints, choices, log_output, ports, supervision
 from infra.services import folder, services, sink_arguments, spark_environment
 from infra.settings import Settings
+from infra.standalone import end_in_order_at_sigterm
 from infra.status import status as status_of
 from infra.threads import ONE_THREAD
 from infra.topics import models as list_models
@@ -263,8 +263,7 @@ def retrain(prefix: str, changes: tuple[str, ...], again: bool) -> None:
     """Run the stream again under other settings, into topics of that prefix."""
     from infra.retraining.run import retrain as run
 
-    # Asked to end, this process would leave the second system's servers behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    end_in_order_at_sigterm()
     pairs = (pair.partition("=") for pair in changes)
     count = run(Settings(), prefix, {name.lower(): value for name, _, value in pairs}, again)
     console.print(f"{count:,} events in the topics {prefix}.…  `make compare B={prefix}` holds them up.", **PLAIN)

@@ -6,6 +6,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
+import click
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -44,6 +45,16 @@ def _topics(settings: Settings) -> set[str] | None:
 def registry(settings: Settings) -> bool:
     """The registry lists its subjects."""
     return _get(f"{settings.registry}/subjects") is not None
+
+
+def must_have_log(settings: Settings) -> None:
+    """For a command that only works on a running system.
+
+    Raises:
+        ClickException: Kafka or the registry does not answer.
+    """
+    if not (kafka(settings) and registry(settings)):
+        raise click.ClickException("Kafka or the registry does not answer: `make up` first.")
 
 
 def contracts(settings: Settings) -> bool:

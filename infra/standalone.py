@@ -1,6 +1,7 @@
 """A system of its own for a test or a benchmark: nothing of it is where a running system's things are."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +35,11 @@ def launched(settings: Settings, name: str) -> subprocess.Popen[bytes]:
     with log.open("a") as out:
         argv = [sys.executable, "-m", "infra.launch", name]
         return subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=out, stderr=out)
+
+
+def end_in_order_at_sigterm() -> None:
+    """Have SIGTERM end this process as an error would: what it has started is ended before."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:

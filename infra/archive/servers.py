@@ -1,7 +1,5 @@
 """The log's servers, for as long as an archive is written or read."""
 
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,7 +10,7 @@ from httpx2 import TransportError
 from infra import ready, supervision
 from infra.archive.records import ArchiveError
 from infra.settings import Settings
-from infra.standalone import StartError, serving
+from infra.standalone import StartError, end_in_order_at_sigterm, serving
 from schemas.registry import BreakingChangeError
 
 
@@ -29,8 +27,7 @@ def log_of(settings: Settings) -> Iterator[None]:
         elif supervision.alive(settings):
             raise ArchiveError("Kafka or the registry does not answer: `make status` says more; then begin again.")
         else:
-            # Asked to end, this process would leave them behind.
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+            end_in_order_at_sigterm()
             with serving(settings, "kafka", "registry"):
                 yield
     except StartError as error:

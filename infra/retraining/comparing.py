@@ -45,11 +45,13 @@ def compare(settings: Settings, a: str, b: str) -> Comparison:
     Raises:
         RetrainingError: there is no such training, or they have nothing in common.
     """
-    if not (ready.kafka(settings) and ready.registry(settings)):
-        raise RetrainingError("Kafka or the registry does not answer: `make up` first.")
+    ready.must_have_log(settings)
     devices: dict[str, int] = {}
     codec = Codec(settings.registry)
     first, second = (_scores(settings, codec, prefix, devices) for prefix in (a, b))
+    for prefix, scores in ((a, first), (b, second)):
+        if not scores.count:
+            raise RetrainingError(f"{_named(prefix)} has scored no forecast yet, or devices' own are not on its topic.")
     rows = beside(first, second, devices)
     if not rows:
         raise RetrainingError(f"{_named(a)} and {_named(b)} have scored no target in common.")

@@ -53,8 +53,7 @@ def retrain(settings: Settings, prefix: str, changes: Mapping[str, Any], again: 
         RetrainingError: it cannot be done, or training stalls.
     """
     names = all_of(prefix)
-    if not (ready.kafka(settings) and ready.registry(settings)):
-        raise RetrainingError("Kafka or the registry does not answer: `make up` first.")
+    ready.must_have_log(settings)
     home = settings.home / "retrain" / prefix
     own = _settings(settings, home, changes)
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})

@@ -50,6 +50,11 @@ class Scores:
         for forecast in (row["forecast"], row["persistence"]):
             self._errors.extend(_off(forecast[sensor], row["actual"][sensor]) for sensor in SENSORS)
 
+    @property
+    def count(self) -> int:
+        """How many scored forecasts there are, repeated ones too."""
+        return len(self._keys)
+
     def table(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Errors]:
         """Keys in order, each once, the first on the log; and errors, (keys, 2, sensors), persistence's second."""
         keys, first = np.unique(np.frombuffer(self._keys, np.int64), return_index=True)

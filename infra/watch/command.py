@@ -24,8 +24,7 @@ LOOK_S = 1.0
 def watch(looks: int | None) -> None:
     """Rates, lags, the newest model, errors and anomalies, live."""
     settings, console = Settings(), Console(highlight=False)
-    if not (ready.kafka(settings) and ready.registry(settings)):
-        raise click.ClickException("Kafka or the registry does not answer: `make up` first.")
+    ready.must_have_log(settings)
     left = looks or (None if console.is_terminal else 2)
     history = History()
     with closing(Looker(settings)) as looker, Live(console=console, auto_refresh=False, transient=False) as live:
