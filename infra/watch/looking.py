@@ -78,7 +78,7 @@ class Looker:
         self._consumer.assign([TopicPartition(*place, starts[place]) for place in left])
         deadline = time.monotonic() + ANSWER_S
         while left and time.monotonic() < deadline:
-            for message in self._consumer.consume(sum(left.values()), QUIET_S):
+            for message in self._consumer.consume(MOST, QUIET_S):
                 place = message.topic(), message.partition()
                 if message.error() or place not in left:
                     continue
