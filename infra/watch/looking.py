@@ -58,7 +58,7 @@ class Looker:
         for message in self._messages(ends):
             topic = message.topic()
             self._reached[topic] = max(self._reached.get(topic, 0), message.timestamp()[1])
-            headers = {name: value.decode(errors="replace") for name, value in message.headers() or []}
+            headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or []}
             if topic == "global_models" and int(headers.get("version", 0)) > int(self._model.get("version", 0)):
                 self._model = headers
             if topic == "predictions":
