@@ -1,8 +1,12 @@
 """What the commands of this package say to a person."""
 
+import sys
+
 from rich.console import Console
 
-console = Console()
+PIPED = 200
+"""Columns where what is printed goes on to a file or another program: tables are not folded."""
+console = Console(width=None if sys.stdout.isatty() else PIPED)
 
 
 def say(text: str) -> None:

@@ -3,8 +3,8 @@
 import json
 
 import click
-from rich.console import Console
 
+from infra.console import console
 from infra.settings import Settings
 
 form = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -25,7 +25,7 @@ def inspect(version: int | None, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(told, ensure_ascii=False))
     else:
-        show_inspected(told, Console(highlight=False))
+        show_inspected(told, console)
 
 
 @click.command()
@@ -43,4 +43,4 @@ def diff(a: int, b: int, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(told, ensure_ascii=False))
     else:
-        show_compared(told, Console(highlight=False))
+        show_compared(told, console)

@@ -16,7 +16,7 @@ NAMED = 12
 
 def show_inspected(told: Described, console: Console) -> None:
     """One version."""
-    console.print(_pairs(_standing(told)))
+    console.print(_pairs(_standing(told)), highlight=False)
     apart = {row["name"]: _apart(row) for row in told["from_parent"]}
     arrays = [
         (row["name"], "×".join(map(str, row["shape"])), f"{row['norm']:.4g}", *apart.get(row["name"], ("",) * 3))

@@ -5,10 +5,10 @@ from contextlib import closing
 
 import click
 from confluent_kafka import KafkaException
-from rich.console import Console
 from rich.live import Live
 
 from infra import ready
+from infra.console import console
 from infra.settings import Settings
 from infra.watch.history import History
 from infra.watch.looking import Looker
@@ -23,7 +23,7 @@ LOOK_S = 1.0
 )
 def watch(looks: int | None) -> None:
     """Rates, lags, the newest model, errors and anomalies, live."""
-    settings, console = Settings(), Console(highlight=False)
+    settings = Settings()
     ready.must_have_log(settings)
     left = looks or (None if console.is_terminal else 2)
     history = History()
