@@ -60,7 +60,7 @@ class Conversion:
         if self._own_ids and "_id" not in document:
             # The original has the driver give one, another at each delivery.
             document = document | {"_id": object_id(origin)}
-        row = Row(origin, placed(document, origin), key=key)
+        row = Row(origin, placed(document, origin), False, key)
         self._strategy.check(row, self._config.write_model_field)
         if len(record.value) > LARGE and (error := unwritable(row.document)):
             raise error

@@ -18,7 +18,12 @@ INSERTED, MODIFIED = "_insertedTS", "_modifiedTS"
 
 def insert_one(rows: Iterable[Row], field: str | None) -> list[Write]:
     """Immutable: the first on the log with its ``_id`` stays for ever."""
-    return [Insert(_first(group)) for group in groups(rows, id_of)]
+    firsts: dict[Any, Row] = {}
+    for row in rows:
+        held = firsts.setdefault(hashable(row.document["_id"]), row)
+        if row is not held and row.position < held.position:
+            firsts[hashable(row.document["_id"])] = row
+    return [Insert(row) for row in firsts.values()]
 
 
 def replace_one(rows: Iterable[Row], field: str | None) -> list[Write]:

@@ -43,11 +43,16 @@ def write(collection: Any, writes: Sequence[Write]) -> Refused:
     Raises:
         pymongo.errors.PyMongoError, ServerNotReadyError: those in ``TRANSIENT`` pass; writing again is harmless.
     """
-    writes, models = _models(collection, writes)
-    if not models:
+    if not writes:
         return []
+    inserted = [each.row.document for each in writes if isinstance(each, Insert)]
     try:
-        collection.bulk_write(models, ordered=False)
+        if len(inserted) == len(writes):  # mostly so, and then it takes no model for each of them
+            collection.insert_many(inserted, ordered=False)
+        else:
+            writes, models = _models(collection, writes)
+            if models:
+                collection.bulk_write(models, ordered=False)
     except BulkWriteError as error:
         if error.details["writeConcernErrors"]:
             raise ServerNotReadyError(f"write concern: {error.details['writeConcernErrors'][0]}") from error

@@ -64,18 +64,22 @@ def name_of(owner):
 
 def break_bulk(name, batch, then):
     """Do half of the n-th bulk of a connector's collection, then what happens, then the rest."""
-    plain, passed = Collection.bulk_write, 0
+    passed = 0
 
-    def bulk_write(self, models, **kwargs):
-        nonlocal passed
-        passed += (own := self.name == BULK_OF[name])
-        if own and passed == batch:
-            with suppress(BulkWriteError):  # some were written before an earlier crash
-                plain(self, models[: len(models) // 2], **kwargs)
-            then()
-        return plain(self, models, **kwargs)
+    def broken(plain):
+        def write(self, given, **kwargs):
+            nonlocal passed
+            passed += (own := self.name == BULK_OF[name])
+            if own and passed == batch:
+                with suppress(BulkWriteError):  # some were written before an earlier crash
+                    plain(self, given[: len(given) // 2], **kwargs)
+                then()
+            return plain(self, given, **kwargs)
 
-    Collection.bulk_write = bulk_write
+        return write
+
+    for method in ("bulk_write", "insert_many"):
+        setattr(Collection, method, broken(getattr(Collection, method)))
 
 
 def break_file(batch):

@@ -27,6 +27,9 @@ class Collection:
     def find(self, query, projection):
         return [row for row in self.held if row["_id"] in query["_id"]["$in"]]
 
+    def insert_many(self, documents, ordered):
+        self.bulk_write([InsertOne(document) for document in documents], ordered)
+
     def bulk_write(self, models, ordered):
         assert ordered is False
         self.sent.append(models)
