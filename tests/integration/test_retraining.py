@@ -83,7 +83,7 @@ def test_errors_are_held_beside_those_of_the_originals(trained, monkeypatch):
         monkeypatch.setenv(name, value)
     run = CliRunner().invoke(main, ["compare", "--b", "other"])
     assert run.exit_code == 1
-    assert "no target in common" in run.output
+    assert "the original has scored no forecast yet" in run.output
     scored = {event.prediction_id: event for event in events(settings, "other", "predictions") if event.actual}
     # The originals know it all, but for a degree.
     half = list(scored.values())[len(scored) // 2 :]
