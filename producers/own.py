@@ -15,7 +15,7 @@ import numpy as np
 from producers import cleaning
 from producers.cleaning import Rules, Verdict
 from producers.dataset import DataError, DataSet, save
-from producers.parse import NONE, ROW
+from producers.parse import NONE, ROW, fill_times
 from producers.readers import Measured, Reader, Unreadable, load
 from schemas.codec import EARLIEST, LATEST
 from schemas.events import SENSORS
@@ -109,10 +109,7 @@ def _table(made: list[tuple[Any, ...]]) -> Any:
         ("row", "start", "length", "event_time", "mote", "epoch", *SENSORS), zip(*made, strict=True), strict=True
     ):
         table[name] = column
-    timed = table["mote"] != NONE
-    if timed.any():
-        last = np.maximum.accumulate(np.where(timed, np.arange(len(table)), np.argmax(timed)))
-        table["event_time"] = table["event_time"][last]
+    fill_times(table, table["mote"] != NONE)
     return table
 
 

@@ -48,10 +48,15 @@ def parse(text: Bytes) -> tuple[Rows, npt.NDArray[np.bool_]]:
     for lo in range(0, len(starts), _BLOCK):
         block = slice(lo, lo + _BLOCK)
         formed[block], timed[block] = _parse_block(text, starts[block], ends[block], rows[block])
+    fill_times(rows, timed)
+    return rows, formed
+
+
+def fill_times(rows: Rows, timed: npt.NDArray[np.bool_]) -> None:
+    """Give rows without a time that of the last one before them that has one, or else the first one's."""
     if timed.any():
         last = np.maximum.accumulate(np.where(timed, np.arange(len(rows)), np.argmax(timed)))
         rows["event_time"] = rows["event_time"][last]
-    return rows, formed
 
 
 def lines(text: Bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
