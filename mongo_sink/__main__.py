@@ -157,9 +157,11 @@ def digest(view: str, **options: Any) -> None:
 
 
 def _connectors(uri: str | None, database: str | None, models: Path | None, config_dir: Path) -> list[Properties]:
-    mongo = {"connection.uri": uri, "database": database}
+    said = {"connection.uri": uri, "database": database}
+    mongo = {key: value for key, value in said.items() if value is not None}
     given: dict[str, Properties] = {
-        "MongoSinkConnector": {key: value for key, value in mongo.items() if value is not None},
+        "MongoSinkConnector": mongo,
+        "RollUpSinkConnector": mongo,
         "ModelFileSinkConnector": {} if models is None else {"models.directory": str(models)},
     }
     try:

@@ -20,6 +20,7 @@ __all__ = [
     "ConnectorConfig",
     "ModelFilesConfig",
     "MongoConfig",
+    "RollUpConfig",
     "TopicConfig",
     "load",
     "typed",
@@ -28,6 +29,7 @@ __all__ = [
 LOG = logging.getLogger(__name__)
 CONNECTORS = Path(__file__).parent / "connectors"
 OVERRIDE = "topic.override."
+URI = r"^mongodb(\+srv)?://"
 OF_TOPICS = frozenset(field.alias or name for name, field in TopicConfig.model_fields.items())
 OF_CONNECTORS = frozenset(field.alias or name for name, field in ConnectorConfig.model_fields.items())
 
@@ -37,7 +39,7 @@ class MongoConfig(ConnectorConfig):
 
     model_config = ConfigDict(extra="forbid")
 
-    uri: str = Field(alias="connection.uri", pattern=r"^mongodb(\+srv)?://")
+    uri: str = Field(alias="connection.uri", pattern=URI)
     database: str = Field(min_length=1)
     by_topic: dict[str, TopicConfig]
 
@@ -90,8 +92,24 @@ class ModelFilesConfig(ConnectorConfig):
         return self
 
 
+class RollUpConfig(ConnectorConfig):
+    """A connector that sums forecast errors up, into collections that ``rollups.fold`` names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    uri: str = Field(alias="connection.uri", pattern=URI)
+    database: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _predictions_only(self) -> Self:
+        if self.topics != ("predictions",):
+            raise ValueError(f"topics names {', '.join(self.topics)}: only predictions can be summed up")
+        return self
+
+
 CONFIGS: dict[str, type[ConnectorConfig]] = {
     "MongoSinkConnector": MongoConfig,
+    "RollUpSinkConnector": RollUpConfig,
     "ModelFileSinkConnector": ModelFilesConfig,
 }
 

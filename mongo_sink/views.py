@@ -4,14 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mongo_sink import digest, positions
-from mongo_sink.config import CONFIGS, ConfigError, ConnectorConfig, ModelFilesConfig, MongoConfig, typed
+from mongo_sink.config import CONFIGS, ConfigError, ConnectorConfig, ModelFilesConfig, MongoConfig, RollUpConfig, typed
 from mongo_sink.digest import Digest, Hashes
 from mongo_sink.files_task import FOLDERS
 from mongo_sink.mongo_client import connect
 from mongo_sink.positions import Place
+from mongo_sink.rollups.fold import GRAINS
 from mongo_sink.task import Properties
 
-VIEWS = {"mongo": ("MongoSinkConnector",), "models": ("ModelFileSinkConnector",), "all": tuple(CONFIGS)}
+VIEWS = {
+    "mongo": ("MongoSinkConnector", "RollUpSinkConnector"),
+    "models": ("ModelFileSinkConnector",),
+    "all": tuple(CONFIGS),
+}
 
 
 def of_view(connectors: Sequence[Properties], view: str) -> list[Properties]:
@@ -34,14 +39,14 @@ def of_view(connectors: Sequence[Properties], view: str) -> list[Properties]:
 def clear(properties: Properties) -> None:
     """Delete everything the connector keeps."""
     match typed(properties):
-        case MongoConfig() as config:
+        case MongoConfig() | RollUpConfig() as config:
             with connect(config.uri) as client:
                 database = client[config.database]
                 positions.forget(database[positions.COLLECTION], config.name)
                 there = database.list_collection_names()
-                for topic in config.by_topic.values():
-                    if topic.collection in there:
-                        database.drop_collection(topic.collection)
+                for name in _collections(config):
+                    if name in there:
+                        database.drop_collection(name)
         case ModelFilesConfig() as config:
             (config.directory / positions.FILE).unlink(missing_ok=True)
             for folder in FOLDERS:
@@ -52,7 +57,7 @@ def clear(properties: Properties) -> None:
 def held(properties: Properties, places: Sequence[Place]) -> Mapping[Place, int]:
     """Up to where the view says that it holds partitions."""
     match typed(properties):
-        case MongoConfig() as config:
+        case MongoConfig() | RollUpConfig() as config:
             with connect(config.uri) as client:
                 return positions.held(client[config.database][positions.COLLECTION], config.name, places)
         case ModelFilesConfig() as config:
@@ -76,7 +81,7 @@ def into(connectors: Sequence[Properties], name: str) -> list[Properties]:
 def elsewhere(properties: Properties, database: str, folder: Path) -> Properties:
     """The connector with a view in another database, or another folder."""
     match typed(properties):
-        case MongoConfig():
+        case MongoConfig() | RollUpConfig():
             return {**properties, "database": database}
         case _:
             return {**properties, "models.directory": str(folder)}
@@ -94,12 +99,18 @@ def compared(properties: Properties, other: Properties) -> Iterator[tuple[str, D
         yield name, digest.of(hashes), digest.first_difference(hashes, copies[name])
 
 
+def _collections(config: MongoConfig | RollUpConfig) -> list[str]:
+    if isinstance(config, RollUpConfig):
+        return [grain.collection for grain in GRAINS]
+    return [topic.collection for topic in config.by_topic.values()]
+
+
 def _hashes(properties: Properties) -> dict[str, Hashes]:
     match typed(properties):
-        case MongoConfig() as config:
+        case MongoConfig() | RollUpConfig() as config:
             with connect(config.uri) as client:
-                database, names = client[config.database], [topic.collection for topic in config.by_topic.values()]
-                return {name: digest.hashes_of_collection(database[name]) for name in names}
+                database = client[config.database]
+                return {name: digest.hashes_of_collection(database[name]) for name in _collections(config)}
         case ModelFilesConfig() as config:
             return {"model files": digest.hashes_of_folder(config.directory, FOLDERS)}
         case other:

@@ -26,6 +26,7 @@ from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.meter import Meter
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.positions import Place, Positions
+from mongo_sink.rollups.task import RollUpSinkTask
 from mongo_sink.task import Properties, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
 from mongo_sink.writing import Writing
@@ -36,8 +37,9 @@ POLL_SECONDS = 0.25  # the longest a lone record waits for company
 # What the registry's client raises when the registry is away: httpx2 is the HTTP library that it prefers.
 REGISTRY_AWAY = (SchemaRegistryError, httpx2.TransportError)
 ANSWER_SECONDS = 10.0
-TASKS: dict[str, type[MongoSinkTask] | type[ModelFileSinkTask]] = {
+TASKS: dict[str, type[MongoSinkTask] | type[RollUpSinkTask] | type[ModelFileSinkTask]] = {
     "MongoSinkConnector": MongoSinkTask,
+    "RollUpSinkConnector": RollUpSinkTask,
     "ModelFileSinkConnector": ModelFileSinkTask,
 }
 

@@ -62,7 +62,8 @@ def rebuild(settings: Settings) -> tuple[Rebuilt, dict[str, int]]:
     interpreter.tune()
     mongo = {"connection.uri": settings.mongo_uri, "database": "benchmark"}
     files = {"models.directory": str(settings.home / "models")}
-    connectors = config.load(config.CONNECTORS, {"MongoSinkConnector": mongo, "ModelFileSinkConnector": files})
+    given = {"MongoSinkConnector": mongo, "RollUpSinkConnector": mongo, "ModelFileSinkConnector": files}
+    connectors = config.load(config.CONNECTORS, given)
     click.echo("rebuilding", err=True)
     rebuilt = replay(connectors, settings.bootstrap, settings.registry, Signal())
     kept = {name: found.documents for each in connectors for name, found in views.digests(each).items()}

@@ -6,6 +6,7 @@ from mongo_sink.config import CONNECTORS, ConfigError, MongoConfig, load
 
 GIVEN = {
     "MongoSinkConnector": {"connection.uri": "mongodb://127.0.0.1", "database": "fedlog"},
+    "RollUpSinkConnector": {"connection.uri": "mongodb://127.0.0.1", "database": "fedlog"},
     "ModelFileSinkConnector": {"models.directory": "var/models"},
 }
 PLAIN = {

@@ -8,7 +8,11 @@ MONGO = {"connection.uri": "mongodb://127.0.0.1:9", "database": "test"}
 
 @pytest.fixture
 def connectors(tmp_path):
-    given = {"MongoSinkConnector": MONGO, "ModelFileSinkConnector": {"models.directory": str(tmp_path)}}
+    given = {
+        "MongoSinkConnector": MONGO,
+        "RollUpSinkConnector": MONGO,
+        "ModelFileSinkConnector": {"models.directory": str(tmp_path)},
+    }
     return config.load(CONNECTORS, given)
 
 
