@@ -19,11 +19,18 @@ from mongo_sink.__main__ import main as command
 from mongo_sink.dead_letters import DeadLetterReporter
 from mongo_sink.files_task import ModelFileSinkTask
 from mongo_sink.mongo_task import MongoSinkTask
+from mongo_sink.rollups.task import RollUpSinkTask
 from mongo_sink.worker import Worker
 
+TASKS = {"model-files": ModelFileSinkTask, "forecast-errors": RollUpSinkTask}
 CRASHES = ("polled", "made ready", "in the bulk", "written", "letters sent", "held", "committed")
 HAPPENINGS = (*CRASHES, "server killed", "shuffled")
-BULK_OF = {"sensor-readings": "sensor_readings", "predictions": "predictions", "models": "local_models"}
+BULK_OF = {
+    "sensor-readings": "sensor_readings",
+    "predictions": "predictions",
+    "models": "local_models",
+    "forecast-errors": "forecast_errors_daily",
+}
 """The collection whose bulk is broken, of each connector to MongoDB."""
 
 
@@ -116,7 +123,7 @@ def shuffle_polls():
 
 def main():
     happening, name, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    task = ModelFileSinkTask if name == "model-files" else MongoSinkTask
+    task = TASKS.get(name, MongoSinkTask)
     match happening:
         case "polled":
             crash_after(Worker, "poll", name, batch, of=lambda self, messages, args: bool(messages))

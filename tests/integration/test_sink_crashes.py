@@ -24,7 +24,11 @@ FORECASTS = 200  # of a device, with what is new for some batches
 VERSIONS = 40
 KILLED = (
     *((point, name) for name in ("sensor-readings", "model-files") for point in CRASHES),
-    *((point, name) for name in ("predictions", "models") for point in ("in the bulk", "written", "held")),
+    *(
+        (point, name)
+        for name in ("predictions", "models", "forecast-errors")
+        for point in ("in the bulk", "written", "held")
+    ),
 )
 """Where, and in a batch of which connector."""
 AT_DEATH = {
@@ -40,7 +44,7 @@ AT_DEATH = {
 TOLD = {"max.batch.size": BATCH, "errors.deadletterqueue.context.headers.enable": True}
 READ_BY = {
     "iot_stream": ("sensor-readings",),
-    "predictions": ("predictions",),
+    "predictions": ("predictions", "forecast-errors"),
     "local_updates": ("models", "model-files"),
     "global_models": ("models", "champion", "model-files"),
 }
