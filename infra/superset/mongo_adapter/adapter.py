@@ -12,9 +12,9 @@ from shillelagh.fields import Boolean, DateTime, Field, Float, String
 from shillelagh.filters import Filter, Operator
 from shillelagh.typing import RequestedOrder, Row
 
+from infra.superset.mongo_adapter.catalogue import TABLES
 from infra.superset.mongo_adapter.conditions import Condition
 from infra.superset.mongo_adapter.reader import database, read
-from infra.superset.mongo_adapter.tables import TABLES
 from infra.superset.mongo_adapter.virtual_table import BigInteger, install
 from infra.superset.mongo_adapter.windows import TooMuchError
 
@@ -77,7 +77,7 @@ class MongoAdapter(Adapter):
         self.table = TABLES[table]
         self.columns: dict[str, Field[Any, Any]] = {
             # Exact, so that SQLite does not compare moments again, as text in two notations.
-            column.name: _FIELDS[column.kind](filters=[AllOf] if self.table.filterable(column) else [], exact=True)
+            column.name: _FIELDS[column.kind](filters=[AllOf], exact=True)
             for column in self.table.columns
         }
 

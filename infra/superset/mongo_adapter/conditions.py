@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from infra.superset.mongo_adapter.tables import Table
+from infra.superset.mongo_adapter.tables import Column, Table
 
 Operator = Literal["in", "ge", "gt", "le", "lt", "null", "not null"]
 
@@ -36,7 +36,10 @@ def mongo_filter(table: Table, conditions: Iterable[Condition]) -> dict[str, Any
     SQL's rules hold: a comparison is never true of a missing value. MongoDB's ``$gt`` and ``$in`` agree, as values of
     another type do not match.
     """
-    clauses = [{table.column(condition.column).path: _clause(condition)} for condition in conditions]
+    clauses = [{name: {"$eq": value}} for name, value in table.where.items()]
+    clauses += [
+        {(column := table.column(condition.column)).path: _clause(column, condition)} for condition in conditions
+    ]
     match clauses:
         case []:
             return {}
@@ -46,16 +49,17 @@ def mongo_filter(table: Table, conditions: Iterable[Condition]) -> dict[str, Any
             return {"$and": clauses}
 
 
-def _clause(condition: Condition) -> dict[str, Any]:
+def _clause(column: Column, condition: Condition) -> dict[str, Any]:
     match condition.operator:
         case "in":
-            return {"$in": sorted(condition.value)}
+            return {"$in": [value * column.unit if column.unit != 1 else value for value in sorted(condition.value)]}
         case "null":
             return {"$eq": None}
         case "not null":
             return {"$ne": None}
         case comparison:
-            return {_COMPARISONS[comparison]: condition.value}
+            value = condition.value * column.unit if column.unit != 1 else condition.value
+            return {_COMPARISONS[comparison]: value}
 
 
 def meets(row: Mapping[str, Any], conditions: Iterable[Condition]) -> bool:

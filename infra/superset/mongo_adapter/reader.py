@@ -5,7 +5,7 @@ sink while it scans. So nothing here asks ``predictions`` or ``sensor_readings``
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -13,12 +13,14 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from infra.superset.mongo_adapter.conditions import Condition, meets, mongo_filter
+from infra.superset.mongo_adapter.composed import DEVICE_FIELDS, PARTS, VERSION_COUNTS, devices, ids_of, version
+from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, mongo_filter
 from infra.superset.mongo_adapter.rows import projection, rows_of
 from infra.superset.mongo_adapter.tables import Column, Table
-from infra.superset.mongo_adapter.windows import Progress, forecast_ids, reading_id, reading_ids
+from infra.superset.mongo_adapter.windows import Progress, forecast_ids, reading_ids
 
 Row = dict[str, Any]
+Document = dict[str, Any]
 Conditions = Sequence[Condition]
 Columns = Collection[Column]
 
@@ -40,65 +42,76 @@ def database() -> Database[dict[str, Any]]:
 
 
 def read(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Row]:
-    """The table's rows that meet every condition, with these columns.
+    """The table's rows that meet every condition, with these columns and those of the conditions.
 
     Args:
         mongo: the view.
         table: what to read.
         columns: those wanted, in no order.
-        conditions: on columns that are filterable.
+        conditions: on any columns.
 
     Raises:
         TooMuchError: the query needs more forecasts than may be looked up.
         pymongo.errors.PyMongoError: the server does not answer, or refuses.
     """
-    yield from _READINGS[table.reading](mongo, table, conditions, columns)
+    needed = {*columns, *(table.column(condition.column) for condition in conditions)}
+    for document in _READINGS[table.reading](mongo, table, conditions, needed):
+        for row in rows_of(table, document, needed):
+            if meets(row, conditions):
+                yield row
 
 
-def _find(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Row]:
-    found = mongo[table.collection].find(mongo_filter(table, conditions), projection(columns))
-    for document in found.limit(table.limit):
-        yield from rows_of(table, document, columns)
+def _find(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
+    found = [condition for condition in conditions if table.found(table.column(condition.column))]
+    yield from mongo[table.collection].find(mongo_filter(table, found), projection(table, columns)).limit(table.limit)
 
 
-def _forecasts(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Row]:
+def _forecasts(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
     bin_ms = int(os.environ.get("FEDLOG_BIN_MS", "300000"))
-    return _by_id(mongo, table, forecast_ids(fleet(mongo), conditions, bin_ms), conditions, columns)
+    versions = batch_versions(mongo) if chosen(conditions, "source", ["batch"]) else ()
+    return _by_id(mongo, table, forecast_ids(fleet(mongo), conditions, bin_ms, versions), columns)
 
 
-def _readings(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Row]:
-    return _by_id(mongo, table, reading_ids(fleet(mongo)), conditions, columns)
+def _readings(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
+    return _by_id(mongo, table, reading_ids(fleet(mongo), conditions), columns)
 
 
-def _by_id(
-    mongo: Database[Any], table: Table, ids: Iterable[str], conditions: Conditions, columns: Columns
-) -> Iterator[Row]:
-    wanted = {*columns, *(table.column(condition.column) for condition in conditions)}
+def _by_id(mongo: Database[Any], table: Table, ids: Iterable[str], columns: Columns) -> Iterator[Document]:
     pending = iter(ids)
     while some := list(islice(pending, IDS_A_FIND)):
-        # The conditions are met here: with any other key in the filter the stand-in would scan instead of look up.
-        found = mongo[table.collection].find({"_id": {"$in": some}}, projection(wanted)).batch_size(IDS_A_FIND)
-        for document in found:
-            for row in rows_of(table, document, wanted):
-                if meets(row, conditions):
-                    yield row
+        # By id only: with any other key in the filter the stand-in would scan instead of look up.
+        wanted = {"_id": {"$in": some}}
+        yield from mongo[table.collection].find(wanted, projection(table, columns)).batch_size(IDS_A_FIND)
 
 
-def _devices(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Row]:
-    """Each device with the newest reading it has learned from."""
-    keys = (table.column("reading_partition"), table.column("last_offset"))
-    devices = list(mongo[table.collection].find(mongo_filter(table, conditions), projection({*columns, *keys})))
-    ids = [reading_id(device["reading_partition"], device["last_offset"]) for device in devices]
-    newest = {reading["_id"]: reading for reading in mongo["sensor_readings"].find({"_id": {"$in": ids}})}
-    for device, id_ in zip(devices, ids, strict=True):
-        yield from rows_of(table, device | {"reading": newest.get(id_)}, columns)
+def _devices(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
+    everything = list(mongo[table.collection].find({}, dict.fromkeys(DEVICE_FIELDS, 1)))
+    parts = {column.path.partition(".")[0] for column in columns}
+    return devices(everything, *(_found(mongo, part, ids_of(part, everything)) for part in PARTS if part in parts))
 
 
-_READINGS: dict[str, Callable[..., Iterator[Row]]] = {
+def _found(mongo: Database[Any], part: str, ids: Mapping[str, str]) -> tuple[str, dict[str, Document]]:
+    """What a part of a device's row comes from, by device."""
+    found = {each["_id"]: each for each in mongo[PARTS[part]].find({"_id": {"$in": sorted(ids.values())}})}
+    return part, {device: found[id_] for device, id_ in ids.items() if id_ in found}
+
+
+def _versions(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
+    newest = max((device.newest for device in fleet(mongo)), default=None)
+    also = {"window_end": 1}
+    if not VERSION_COUNTS.isdisjoint(column.name for column in columns):
+        also |= {"contributions.outcome": 1, "contributions.staleness": 1}
+    found = [condition for condition in conditions if table.found(table.column(condition.column))]
+    wanted = mongo_filter(table, found), projection(table, columns) | also
+    return (version(document, newest) for document in mongo[table.collection].find(*wanted))
+
+
+_READINGS: dict[str, Callable[..., Iterator[Document]]] = {
     "find": _find,
     "forecasts": _forecasts,
     "readings": _readings,
     "devices": _devices,
+    "versions": _versions,
 }
 
 
@@ -115,3 +128,9 @@ def fleet(mongo: Database[Any]) -> list[Progress]:
         )
         for device in mongo["local_models"].find({}, wanted)
     ]
+
+
+def batch_versions(mongo: Database[Any]) -> list[int]:
+    """The versions of the model that batch evaluations were made with."""
+    evaluated = mongo["forecast_errors_daily"].find({"source": "batch"}, {"model_version": 1, "_id": 0})
+    return sorted({each["model_version"] for each in evaluated})
