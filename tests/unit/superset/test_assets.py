@@ -1,21 +1,31 @@
-"""The dashboard's files: they name each other, the adapter's columns, and what the sink writes."""
+"""The dashboards' files: they are what the code makes, and name each other and the adapter's columns."""
 
 import json
+import re
+import sqlite3
+from contextlib import closing
 from itertools import chain
 
 import pytest
 import yaml
 
 from infra.settings import ROOT
-from infra.superset.mongo_adapter.tables import TABLES
+from infra.superset.dashboards.catalogue import DASHBOARDS as WANTED
+from infra.superset.dashboards.files import files
+from infra.superset.mongo_adapter.catalogue import TABLES
 from schemas.topics import TOPICS
 
 FOLDER = ROOT / "infra" / "superset" / "assets"
-FILES = {path.relative_to(FOLDER): yaml.safe_load(path.read_text()) for path in sorted(FOLDER.rglob("*.yaml"))}
-DATASETS = {file["uuid"]: file for path, file in FILES.items() if path.parts[0] == "datasets"}
-CHARTS = {file["uuid"]: file for path, file in FILES.items() if path.parts[0] == "charts"}
-[DASHBOARD] = [file for path, file in FILES.items() if path.parts[0] == "dashboards"]
-[DATABASE] = [file for path, file in FILES.items() if path.parts[0] == "databases"]
+FILES = {str(path.relative_to(FOLDER)): path.read_text() for path in sorted(FOLDER.rglob("*.yaml"))}
+
+
+def of(kind):
+    found = [yaml.safe_load(text) for path, text in FILES.items() if path.startswith(f"{kind}/")]
+    return {file["uuid"]: file for file in found}
+
+
+DATASETS, CHARTS, DASHBOARDS = of("datasets"), of("charts"), of("dashboards")
+[DATABASE] = of("databases").values()
 TYPES = {"string": "TEXT", "integer": "BIGINT", "float": "REAL", "boolean": "BOOLEAN", "time": "TIMESTAMP"}
 TOPIC_OF = {
     "sensor_readings": "iot_stream",
@@ -23,91 +33,211 @@ TOPIC_OF = {
     "global_model": "global_models",
     "predictions": "predictions",
     "dead_letters": "dead_letters",
+    "fleet_analytics": "fleet_analytics",
 }
+PARTS = {"reading": "iot_stream", "verdict": "predictions", "place": "fleet_analytics"}
+MAPS = ("numbers.", "labels.", "place.")  # What is in them, no schema says.
+SENSORLESS = {"data_quality", "battery", "neighbours"}
+each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda chart: chart["slice_name"])
+each_dataset = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda file: file["table_name"])
+each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=lambda file: file["slug"])
+
+
+def places(dashboard):
+    return {name: place for name, place in dashboard["position"].items() if isinstance(place, dict)}
+
+
+def filters(dashboard):
+    return dashboard["metadata"]["native_filter_configuration"]
+
+
+def shown(dashboard):
+    """The charts by the numbers that the dashboard gives them."""
+    metas = [place["meta"] for place in places(dashboard).values() if place["type"] == "CHART"]
+    return {meta["chartId"]: CHARTS[meta["uuid"]] for meta in metas}
+
+
+def test_the_files_are_what_the_code_makes():
+    assert files(WANTED) == FILES, "run `python -m infra.superset.dashboards`"
 
 
 def test_every_table_is_a_dataset_with_the_tables_columns():
-    assert {file["table_name"] for file in DATASETS.values()} == TABLES.keys()
-    for file in DATASETS.values():
-        table = TABLES[file["table_name"]]
-        found = {column["column_name"]: (column["type"], column["is_dttm"]) for column in file["columns"]}
-        assert found == {c.name: (TYPES[c.kind], c.kind == "time") for c in table.columns}
-        assert file["database_uuid"] == DATABASE["uuid"]
-        assert file["main_dttm_col"] in (None, *(c.name for c in table.columns if c.kind == "time"))
+    physical = {file["table_name"]: file for file in DATASETS.values() if not file["sql"]}
+    assert physical.keys() == TABLES.keys()
+    for name, file in physical.items():
+        found = {c["column_name"]: (c["type"], c["is_dttm"]) for c in file["columns"] if not c["expression"]}
+        wanted = {column.name: (TYPES[column.kind], column.kind == "time") for column in TABLES[name].columns}
+        assert found == {key: value for key, value in wanted.items() if name not in SENSORLESS or key != "sensor"}
 
 
 def fields(topic):
     """Paths of all fields in a topic's schema, nested ones too."""
-    return set(_paths(TOPICS[topic].schema))
+    return set(paths(TOPICS[topic].schema))
 
 
-def _paths(schema, under=""):
+def paths(schema, under=""):
     match schema:
         case {"type": "record", "fields": list(inner)}:
             for field in inner:
                 yield f"{under}{field['name']}"
-                yield from _paths(field["type"], f"{under}{field['name']}.")
+                yield from paths(field["type"], f"{under}{field['name']}.")
         case {"items": items}:
-            yield from _paths(items, under)
+            yield from paths(items, under)
         case [*branches]:
-            yield from chain.from_iterable(_paths(branch, under) for branch in branches)
+            yield from chain.from_iterable(paths(branch, under) for branch in branches)
         case "Measurements":
             yield from (f"{under}{name}" for name in ("temperature", "humidity", "light", "voltage"))
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table", [table for table in TABLES.values() if table.collection in TOPIC_OF], ids=lambda table: table.name
+)
 def test_every_column_lies_where_the_schema_says(table):
     known = fields(TOPIC_OF[table.collection])
-    if table.joined:
-        known |= {f"{table.joined}.{path}" for path in fields("iot_stream")}
-    assert {column.path for column in table.columns} <= known
+    known |= {f"{part}.{path}" for part, topic in PARTS.items() for path in fields(topic)}
+    assert {column.path for column in table.columns if column.path and not column.path.startswith(MAPS)} <= known
 
 
-@pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda chart: chart["slice_name"])
+@pytest.fixture(scope="module")
+def empty():
+    """A database with the adapter's tables, nothing in them."""
+    with closing(sqlite3.connect(":memory:")) as database:
+        for table in TABLES.values():
+            columns = ", ".join(f'"{column.name}" {TYPES[column.kind]}' for column in table.columns)
+            database.execute(f'CREATE TABLE "{table.name}" ({columns})')
+        yield database
+
+
+@each_dataset
+def test_sqlite_can_run_a_datasets_query_metrics_and_columns(dataset, empty):
+    assert dataset["database_uuid"] == DATABASE["uuid"]
+    source = f"({dataset['sql']})" if dataset["sql"] else f'"{dataset["table_name"]}"'
+    described = empty.execute(f"SELECT * FROM {source}").description
+    stored = {column["column_name"] for column in dataset["columns"] if not column["expression"]}
+    assert stored <= {name for name, *_ in described}
+    assert dataset["main_dttm_col"] in {c["column_name"] for c in dataset["columns"] if c["is_dttm"]}
+    for column in dataset["columns"]:
+        if column["expression"]:
+            empty.execute(f"SELECT {column['expression']} FROM {source}")
+    for metric in dataset["metrics"]:
+        assert len(empty.execute(f"SELECT {metric['expression']} FROM {source}").fetchall()) == 1
+
+
+@each_chart
 def test_a_chart_asks_for_what_its_dataset_has(chart):
     dataset = DATASETS[chart["dataset_uuid"]]
     columns = {column["column_name"] for column in dataset["columns"]}
     metrics = {metric["metric_name"] for metric in dataset["metrics"]}
     params = chart["params"]
-    for name in ("groupby", "all_columns", "columns", "groupbyColumns"):
-        assert {value for value in params.get(name) or () if isinstance(value, str)} <= columns
-    for name in ("metrics", "metric"):
-        asked = params.get(name) or ()
-        asked = [asked] if isinstance(asked, str) else asked
-        assert {value for value in asked if isinstance(value, str)} <= metrics
-    assert {item["subject"] for item in params.get("adhoc_filters", ())} <= columns
+    lists = ("groupby", "all_columns", "groupbyRows", "groupbyColumns", "x_axis", "entity", "series")
+    assert set(chain.from_iterable(listed(params.get(name)) for name in lists)) <= columns
+    lists = ("metrics", "metrics_b", "metric", "x", "y", "size", "timeseries_limit_metric")
+    assert set(chain.from_iterable(listed(params.get(name)) for name in lists)) <= metrics
+    assert {item["subject"] for item in params["adhoc_filters"]} <= columns
     assert params["viz_type"] == chart["viz_type"]
     for query in json.loads(chart["query_context"])["queries"]:
-        asked = [value for value in query.get("columns") or () if isinstance(value, str)]
-        assert {*asked, *(item["col"] for item in query.get("filters", ()))} <= columns
-        assert {value for value in query.get("metrics") or () if isinstance(value, str)} <= metrics
+        asked = [value if isinstance(value, str) else value["sqlExpression"] for value in query["columns"]]
+        assert {*asked, *(item["col"] for item in query["filters"])} <= columns
+        assert set(query["metrics"]) <= metrics
+        assert {by for by, _ in query["orderby"]} <= columns | metrics
+        assert query["row_limit"] <= 10_000
 
 
-def test_the_dashboard_shows_every_chart():
-    shown = {
-        place["meta"]["uuid"]
-        for place in DASHBOARD["position"].values()
-        if isinstance(place, dict) and place["type"] == "CHART"
-    }
-    assert shown == CHARTS.keys()
-    assert DASHBOARD["slug"] == "fleet-now"
+def listed(value):
+    return [value] if isinstance(value, str) else value or []
 
 
-def test_places_on_the_dashboard_hang_together():
-    places = {name: place for name, place in DASHBOARD["position"].items() if isinstance(place, dict)}
-    children = list(chain.from_iterable(place.get("children", ()) for place in places.values()))
+@each_chart
+def test_a_chart_has_no_range_of_time_of_its_own(chart):
+    times = [item for item in chart["params"]["adhoc_filters"] if item["operator"] == "TEMPORAL_RANGE"]
+    assert [item["comparator"] for item in times] == ["No filter"]
+    assert times[0]["subject"] == DATASETS[chart["dataset_uuid"]]["main_dttm_col"]
+
+
+@each_chart
+def test_axes_of_numbers_say_their_unit(chart):
+    if chart["viz_type"].startswith("echarts") or chart["viz_type"] == "mixed_timeseries":
+        assert chart["params"]["x_axis_title"]
+        assert chart["params"]["y_axis_title"]
+
+
+def test_there_are_five_dashboards_that_show_every_chart_once():
+    slugs = {dashboard["slug"] for dashboard in DASHBOARDS.values()}
+    assert slugs == {"fleet-now", "device", "global-model", "stream-and-batch", "fleet-insights"}
+    uuids = [chart["uuid"] for dashboard in DASHBOARDS.values() for chart in shown(dashboard).values()]
+    assert sorted(uuids) == sorted(CHARTS)
+
+
+@each_dashboard
+def test_places_on_a_dashboard_hang_together(dashboard):
+    known = places(dashboard)
+    children = list(chain.from_iterable(place.get("children", ()) for place in known.values()))
     assert len(children) == len(set(children))
-    assert set(children) == places.keys() - {"ROOT_ID", "HEADER_ID"}
+    assert set(children) == known.keys() - {"ROOT_ID", "HEADER_ID"}
+    for name, place in known.items():
+        if parents := place.get("parents"):
+            assert name in known[parents[-1]]["children"]
+    for place in known.values():
+        if place["type"] == "ROW":
+            assert sum(known[child]["meta"]["width"] for child in place["children"]) == 12
+
+
+@each_dashboard
+def test_titles_on_a_dashboard_are_unique_and_a_note_says_what_to_start(dashboard):
+    titles = [chart["slice_name"] for chart in shown(dashboard).values()]
+    assert len(titles) == len(set(titles))
+    [note] = [place["meta"]["code"] for place in places(dashboard).values() if place["type"] == "MARKDOWN"]
+    makefile = (ROOT / "Makefile").read_text()
+    commands = re.findall(r"`make ([a-z]+)", note)
+    assert commands
+    assert all(re.search(rf"^{command}:", makefile, re.MULTILINE) for command in commands)
+
+
+@each_dashboard
+def test_filters_reach_the_charts_that_have_their_column_and_no_others(dashboard):
+    for each in filters(dashboard):
+        [target] = each["targets"]
+        if not target:
+            continue
+        name = target["column"]["name"]
+        assert name in {column["column_name"] for column in DATASETS[target["datasetUuid"]]["columns"]}
+        reached = {
+            number
+            for number, chart in shown(dashboard).items()
+            if name in {column["column_name"] for column in DATASETS[chart["dataset_uuid"]]["columns"]}
+            and name not in {item["subject"] for item in chart["params"]["adhoc_filters"]}
+        }
+        assert reached
+        assert set(each["scope"]["excluded"]) == shown(dashboard).keys() - reached
+
+
+@each_dashboard
+def test_errors_are_asked_for_of_one_sensor_and_one_horizon_at_first(dashboard):
+    for chart in shown(dashboard).values():
+        dataset = DATASETS[chart["dataset_uuid"]]
+        columns = {column["column_name"] for column in dataset["columns"]} & {"sensor", "horizon_min"}
+        for query in json.loads(chart["query_context"])["queries"]:
+            assert columns <= {item["col"] for item in query["filters"]}
+
+
+@each_dashboard
+def test_a_source_has_its_colour_whether_it_is_a_group_or_a_metric(dashboard):
+    colours = dashboard["metadata"]["label_colors"]
+    assert len({colours[name] for name in ("local", "stream", "batch", "persistence", "measured", "anomaly")}) == 6
+    for chart in shown(dashboard).values():
+        metrics = {metric["metric_name"]: metric for metric in DATASETS[chart["dataset_uuid"]]["metrics"]}
+        for name in listed(chart["params"].get("metrics")):
+            if (label := metrics[name]["verbose_name"]) in ("local", "stream", "batch", "persistence", "measured"):
+                assert colours[name] == colours[label]
 
 
 def test_no_two_things_have_the_same_uuid():
-    uuids = [file["uuid"] for file in FILES.values() if "uuid" in file]
-    assert len(uuids) == len(set(uuids)) == len(DATASETS) + len(CHARTS) + 2
+    uuids = [uuid for text in FILES.values() if (uuid := yaml.safe_load(text).get("uuid"))]
+    assert len(uuids) == len(set(uuids)) == len(DATASETS) + len(CHARTS) + len(DASHBOARDS) + 1
 
 
 def test_the_files_know_no_address_and_no_password():
-    assert DATABASE["sqlalchemy_uri"].startswith("shillelagh")
-    for path in FOLDER.rglob("*.yaml"):
-        text = path.read_text()
+    assert DATABASE["sqlalchemy_uri"] == "shillelagh+safe://"
+    for text in FILES.values():
         assert "http" not in text
-        assert "password" not in text.lower() or "password: null" in text
+        assert "password" not in text.lower()

@@ -1,0 +1,43 @@
+"""One colour for one meaning, on every dashboard: Okabe and Ito's, which colour-blind people tell apart, and greys."""
+
+_BLUE, _ORANGE, _GREEN, _VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+_PURPLE, _SKY, _YELLOW, _GREY, _DARK = "#CC79A7", "#56B4E9", "#F0E442", "#999999", "#4D4D4D"
+_VIRIDIS = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
+
+TEMPERATURE_BANDS = ("below 18 °C", "18 to 20 °C", "20 to 22 °C", "22 to 24 °C", "24 °C and more")
+ERROR_BANDS = ("below 0.1 °C", "0.1 to 0.2 °C", "0.2 to 0.4 °C", "0.4 to 0.8 °C", "0.8 °C and more")
+
+LABEL_COLOURS = {
+    "measured": _DARK,
+    "local": _BLUE,
+    "stream": _ORANGE,
+    "batch": _GREEN,
+    "persistence": _PURPLE,
+    "anomaly": _VERMILLION,
+    "usual": _GREY,
+    "mean": _DARK,
+    "lowest": _SKY,
+    "highest": _ORANGE,
+    "best": _BLUE,
+    "worst": _GREY,
+    "readings": _DARK,
+    "one version": _BLUE,
+    "two versions": _ORANGE,
+    "mean staleness (versions)": _BLUE,
+    "accepted": _BLUE,
+    "clipped": _SKY,
+    "superseded": _GREY,
+    "rejected": _VERMILLION,
+    "promoted": _GREEN,
+    "rolled_back": _PURPLE,
+    "pinned": _ORANGE,
+    "released": _YELLOW,
+    **dict(zip(TEMPERATURE_BANDS, _VIRIDIS, strict=True)),
+    **dict(zip(ERROR_BANDS, _VIRIDIS, strict=True)),
+}
+
+SEQUENTIAL = "schemeViridis"
+"""Of Superset's: for amounts; as readable in grey."""
+
+DIVERGING = "schemePuOr"
+"""Of Superset's: for what may be above or below zero."""
