@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from infra.superset.dashboards.colours import ERROR_BANDS, TEMPERATURE_BANDS
 from infra.superset.dashboards.queries import QUERIES
-from infra.superset.mongo_adapter.catalogue import SENSORS, TABLES
+from infra.superset.mongo_adapter.catalogue import TABLES
 from infra.superset.mongo_adapter.tables import Kind
+from schemas.events import SENSORS
 
 UNITS = {"temperature": "°C", "humidity": "%RH", "light": "lux", "voltage": "V"}
 
@@ -156,11 +156,6 @@ def _forecasts() -> dict[str, Metric]:
     return found
 
 
-def _bands(column: str, edges: tuple[float, ...], names: tuple[str, ...]) -> str:
-    steps = "".join(f" WHEN {column} < {edge} THEN '{name}'" for edge, name in zip(edges, names, strict=False))
-    return f"CASE WHEN {column} IS NULL THEN 'not known'{steps} ELSE '{names[-1]}' END"
-
-
 _COUNT = "COUNT(*)"
 _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
     "predictions": ("Forecasts, of the last 24 h of event time or of the range set.", "made_at", _forecasts(), {}),
@@ -178,15 +173,10 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
             "reporting": Metric("devices", "SUM(state = 'reporting')"),
             "silent": Metric("devices", "SUM(state = 'silent')"),
             "anomalies": Metric("devices", "COALESCE(SUM(anomaly), 0)"),
-            "x_of": Metric("x (m)", "AVG(x)", ".1f"),
-            "y_of": Metric("y (m)", "AVG(y)", ".1f"),
             "temperature": Metric("temperature (°C)", "AVG(reading_temperature)", ".1f"),
             "error": Metric("error (°C)", "AVG(error_temperature)", ".2f"),
         },
-        {
-            "temperature_band": _bands("reading_temperature", (18, 20, 22, 24), TEMPERATURE_BANDS),
-            "error_band": _bands("error_temperature", (0.1, 0.2, 0.4, 0.8), ERROR_BANDS),
-        },
+        {},
     ),
     "device_errors": (
         "One row a device, sensor and horizon: error since the device's previous update.",

@@ -1,7 +1,7 @@
 """Fleet now: what has been learned newest, who reports, what is wrong."""
 
 from infra.superset.dashboards import filters
-from infra.superset.dashboards.charts import bar, big_number, bubble, table, trend
+from infra.superset.dashboards.charts import bar, big_number, table, trend
 from infra.superset.dashboards.layout import Dashboard, row
 
 NOTE = """\
@@ -9,12 +9,11 @@ The fleet's newest model, who reports, whose newest bin is an alarm, and what co
 **event time** (UTC): the Intel Lab's readings are of 2004.
 
 **Empty?** `make up` starts the loop, `make status` says what has arrived. Devices show with their first update, \
-errors with the first global model. Maps need positions: `make up POSITIONS=file`. No alarm and no dead letter \
+errors with the first global model. No alarm and no dead letter \
 is good news.
 """
 
 _HOURLY = (("sensor", "==", "temperature"), ("horizon_min", "==", 30))
-_PLACED = (("x", "IS NOT NULL", None),)
 
 DASHBOARD = Dashboard(
     "fleet-now",
@@ -111,35 +110,6 @@ DASHBOARD = Dashboard(
                     where=_HOURLY,
                     stacked=True,
                     unit="forecasts",
-                ),
-                6,
-            ),
-        ),
-        row(
-            62,
-            (
-                bubble(
-                    "map_of_temperature",
-                    "The lab: newest temperature",
-                    "devices",
-                    entity="device_id",
-                    series="temperature_band",
-                    metrics=("x_of", "y_of", "temperature"),
-                    units=("x (m)", "y (m)"),
-                    where=_PLACED,
-                ),
-                6,
-            ),
-            (
-                bubble(
-                    "map_of_error",
-                    "The lab: error of the newest update, temperature 30 min ahead",
-                    "devices",
-                    entity="device_id",
-                    series="error_band",
-                    metrics=("x_of", "y_of", "error"),
-                    units=("x (m)", "y (m)"),
-                    where=_PLACED,
                 ),
                 6,
             ),

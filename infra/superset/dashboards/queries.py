@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from infra.superset.mongo_adapter.catalogue import SENSORS
 from infra.superset.mongo_adapter.tables import Kind
+from schemas.events import SENSORS
 
 
 class Query(NamedTuple):

@@ -35,8 +35,8 @@ TOPIC_OF = {
     "dead_letters": "dead_letters",
     "fleet_analytics": "fleet_analytics",
 }
-PARTS = {"reading": "iot_stream", "verdict": "predictions", "place": "fleet_analytics"}
-MAPS = ("numbers.", "labels.", "place.")  # What is in them, no schema says.
+PARTS = {"reading": "iot_stream", "verdict": "predictions"}
+MAPS = ("numbers.", "labels.")  # What is in them, no schema says.
 SENSORLESS = {"data_quality", "battery", "neighbours"}
 each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda chart: chart["slice_name"])
 each_dataset = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda file: file["table_name"])

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.superset.mongo_adapter.catalogue import TABLES
 from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, mongo_filter, span
-from infra.superset.mongo_adapter.tables import TABLES
 from tests.unit.superset.views import matches
 
 TABLE = TABLES["dead_letters"]

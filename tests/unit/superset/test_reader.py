@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from infra.superset.mongo_adapter.catalogue import TABLES
 from infra.superset.mongo_adapter.conditions import Condition
 from infra.superset.mongo_adapter.reader import read
 from infra.superset.mongo_adapter.rows import projection
-from infra.superset.mongo_adapter.tables import TABLES
 from infra.superset.mongo_adapter.windows import MAX_IDS, WINDOW, Progress, TooMuchError, forecast_ids
 from schemas.events import HorizonError, Measurements
 from schemas.forecasts import prediction_id
@@ -37,6 +37,7 @@ def mongo():
         "local_models": Collection([update("mote-07", NOON, 5, ERRORS), update("mote-08", NOON, 3, partition=1)]),
         "sensor_readings": Collection([reading("mote-07", n) for n in range(8)] + [reading("mote-08", 3, 1)]),
         "predictions": Collection(forecasts(30) + forecasts(30, source="stream")),
+        "forecast_errors_daily": Collection([]),
     }
 
 
@@ -86,8 +87,8 @@ def test_an_array_is_a_row_for_each_item(mongo):
 
 
 def test_an_empty_view_is_an_empty_table():
-    empty = {name: Collection([]) for name in ("local_models", "sensor_readings", "predictions", "global_model")}
-    for table in ("predictions", "readings", "devices", "device_errors", "global_models"):
+    empty = {table.collection: Collection([]) for table in TABLES.values()}
+    for table in TABLES:
         assert rows(empty, table, TABLES[table].columns[0].name) == []
 
 
@@ -101,5 +102,5 @@ def test_too_much_is_refused_with_a_way_out():
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_weights_are_never_read(table):
-    assert "weights" not in projection(table.columns)
+    assert "weights" not in projection(table, table.columns)
     assert not any(column.path.endswith(("weights", "original")) for column in table.columns)
