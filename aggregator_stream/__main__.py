@@ -15,6 +15,7 @@ from aggregator_stream.lineage.command import run as trace
 from aggregator_stream.options import rules, with_rules
 from aggregator_stream.workers.app import create as create_worker
 from forecaster.config import Config
+from schemas import log_lines
 
 BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
 REGISTRY = click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
@@ -52,7 +53,7 @@ def sum_up(bootstrap: str, registry: str, folder: Path) -> None:
 
 
 def _logging() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_lines.begin("aggregator", logging.WARNING)
     logging.getLogger("aggregator_stream").setLevel(logging.INFO)
 
 

@@ -11,7 +11,8 @@ from aggregator_stream.fold.state import End, Located, Mark, Order, Rules, Windo
 from aggregator_stream.fold.windows import step
 from aggregator_stream.http.board import Board
 from schemas.events import GlobalModel
-from schemas.wire import iso
+from schemas.log_lines import handling
+from schemas.wire import iso, place_id
 
 logger = logging.getLogger(__name__)
 
@@ -37,32 +38,47 @@ class Aggregation:
             CommandError: a command that cannot be obeyed; it is behind us all the same.
         """
         async with self._one_at_a_time:
-            begun = time.monotonic()
-            try:
-                if self.rules.gather:
-                    # It waits for workers, and this process must be heard from meanwhile.
-                    state, models = await asyncio.to_thread(step, self.rules, self.state, record)
-                else:
-                    state, models = step(self.rules, self.state, record)
-            except CommandError:
-                assert isinstance(record, Order)
-                self.state = passed(self.state, record)
-                raise
-            seconds = time.monotonic() - begun
-            if models:
-                self._passing("closed")
-            for model in models:
-                place = await self._send(model)
-                self.board.closed(Placed(model, *place), seconds / len(models))
-                shares = sum(c.coefficient > 0 for c in model.contributions)
-                logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
-            if models:
-                self._passing("sent")
-            self.state = state
-            self.board.folded(len(state.pending), state.newest)
-            self._passing("taken")
+            with handling(_event_id(record)):
+                await self._take(record)
+
+    async def _take(self, record: Located | Mark | End | Order) -> None:
+        begun = time.monotonic()
+        try:
+            if self.rules.gather:
+                # It waits for workers, and this process must be heard from meanwhile.
+                state, models = await asyncio.to_thread(step, self.rules, self.state, record)
+            else:
+                state, models = step(self.rules, self.state, record)
+        except CommandError:
+            assert isinstance(record, Order)
+            self.state = passed(self.state, record)
+            raise
+        seconds = time.monotonic() - begun
+        if models:
+            self._passing("closed")
+        for model in models:
+            where = await self._send(model)
+            self.board.closed(Placed(model, *where), seconds / len(models))
+            shares = sum(c.coefficient > 0 for c in model.contributions)
+            logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
+        if models:
+            self._passing("sent")
+        self.state = state
+        self.board.folded(len(state.pending), state.newest)
+        self._passing("taken")
 
     @property
     def marked(self) -> bool:
         """Whether some writer vouches for watermarks; then it does so in every partition."""
         return any(clock.marked for clock in self.state.clocks.values())
+
+
+def _event_id(record: Located | Mark | End | Order) -> str | None:
+    match record:
+        case Located(update):
+            return update.update_id
+        case Order(command):
+            return command.command_id
+        case Mark(partition, offset):
+            return place_id("local_updates", partition, offset)
+    return None

@@ -119,7 +119,6 @@ def create(
                 target = await asyncio.to_thread(find, command.version) if known else None
                 await aggregation.take(Order(command, message.partition, message.offset, target))
             except (UndecodableRecord, CommandError) as error:
-                logger.error("%s/%d/%d: %s", COMMANDS, message.partition, message.offset, error)
                 await send(consuming.letter(STAGE, COMMANDS, event, error))
 
     @app.task

@@ -1,5 +1,6 @@
 """What the Faust apps of the aggregator have in common: how they read and write the log."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import faust
 from faust.types import EventT
 
 from schemas.events import DeadLetter
-from schemas.wire import Origin, dead_letter
+from schemas.log_lines import handling
+from schemas.wire import Origin, dead_letter, place_id
+
+logger = logging.getLogger(__name__)
 
 
 def app(group: str, bootstrap: str, folder: Path, session_s: int, largest_bytes: int, **more: Any) -> faust.App:
@@ -50,7 +54,9 @@ def topics(reader: faust.App, names: Iterable[str]) -> dict[str, Any]:
 
 
 def letter(stage: str, topic: str, event: EventT[Any], error: Exception) -> DeadLetter:
-    """For a record that ``stage`` could not digest."""
+    """For a record that ``stage`` could not digest, which the log of the process is told too."""
     message = event.message
+    with handling(place_id(topic, message.partition, message.offset)):
+        logger.error("%s/%d/%d: %s", topic, message.partition, message.offset, error)
     origin = Origin(topic, message.partition, message.offset, message.key, int(message.timestamp * 1000))
     return dead_letter(stage, origin, message.value or b"", error)

@@ -10,6 +10,8 @@ from tenacity import before_sleep_log, retry, retry_if_exception_type, stop_afte
 from aggregator_stream.catalogue import Placed
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import GlobalModel
+from schemas.log_lines import handling
+from schemas.wire import place_id
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +26,8 @@ def read(bootstrap: str, codec: Codec, partitions: int) -> Iterator[Placed]:
         try:
             model = codec.decode("global_models", message.value())
         except UndecodableRecord as error:
-            logger.error("global_models/%d/%d: %s", message.partition(), message.offset(), error)
+            with handling(place_id("global_models", message.partition(), message.offset())):
+                logger.error("global_models/%d/%d: %s", message.partition(), message.offset(), error)
             continue
         assert isinstance(model, GlobalModel)
         yield Placed(model, message.partition(), message.offset())

@@ -22,6 +22,8 @@ from urllib.request import ProxyHandler, build_opener
 import click
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from schemas import log_lines
+
 logger = logging.getLogger("flink_training.submit")
 
 NAME = "fedlog-training"
@@ -96,7 +98,7 @@ def main(
     learner: str,
 ) -> None:
     """Start or adopt the training job, and watch it. CLIENT is the command line of Flink's client."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_lines.begin("flink-training")
     if job(flink) is None:
         options = ["--bootstrap", bootstrap, "--registry", registry, "--trainers", str(trainers)]
         options += ["--in-step", str(in_step)] if in_step else []

@@ -69,6 +69,7 @@ class Training:
             models = self._fleet(model)
         except (UndecodableRecord, WeightsError) as error:
             origin = Origin("global_models", value[2], value[3], value[0], value[4])
+            logger.error("global_models/%d/%d: %s", value[2], value[3], error)
             yield packed([self.codec.encode(dead_letter(STAGE, origin, value[1] or b"", error))], [])
             return
         state = ctx.get_broadcast_state(MODELS)

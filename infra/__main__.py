@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 from rich.table import Table
 
-from infra import choices, log_output, ports, stage_commands, supervision
+from infra import choices, ports, stage_commands, supervision
 from infra.archive.commands import export_log, import_log
 from infra.console import console, say
 from infra.retraining.commands import compare, retrain
@@ -20,6 +20,7 @@ from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
 from infra.versions.commands import diff, inspect
 from infra.watch.command import watch
+from schemas import log_lines
 
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ"])
 OTHERS = (*stage_commands.ALL, inspect, diff, watch, retrain, compare, export_log, import_log)
@@ -30,7 +31,7 @@ SAY_S = 20
 @click.group()
 def main() -> None:
     """Start, watch and stop a Fedlog system."""
-    log_output.begin()
+    log_lines.begin("infra")
 
 
 @main.command()

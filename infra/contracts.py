@@ -8,8 +8,8 @@ import logging
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from infra import log_output
 from infra.settings import Settings
+from schemas import log_lines
 from schemas.registry import register
 from schemas.topics import TOPICS
 
@@ -37,5 +37,5 @@ def establish(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    log_output.begin()
+    log_lines.begin("contracts")
     establish(Settings())

@@ -6,9 +6,10 @@ import time
 
 import click
 
-from infra import log_output, orphans
+from infra import orphans
 from infra.services import services
 from infra.settings import ROOT, Settings
+from schemas import log_lines
 
 logger = logging.getLogger("infra.launch")
 
@@ -41,7 +42,7 @@ def launch(settings: Settings, name: str) -> None:
 @click.argument("name")
 def main(name: str) -> None:
     """Become service NAME."""
-    log_output.begin()
+    log_lines.begin(name)
     launch(Settings(), name)
 
 

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     positions: str = Field("", description="File with the devices' positions, `id x y` a line, for fleet analytics.")
     database: str = Field("fedlog", description="MongoDB database.")
     mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Of what our Python processes log: lines of text, or JSON (docs/logs.md)."
+    )
     without: str = Field("", description="Services not to run, by name, joined by commas.")
     java: str = Field("", description="A JDK's folder; empty: the `java` on the PATH.")
 

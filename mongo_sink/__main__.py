@@ -22,7 +22,9 @@ from mongo_sink.run import run as run_connectors
 from mongo_sink.task import Properties, StoppedWaitingError
 from mongo_sink.verification import verify as verify_views
 from mongo_sink.worker import AheadOfLogError
+from schemas import log_lines
 
+LOG = logging.getLogger("mongo_sink")
 GIVE_UP = 2
 """Exit status of what another start would not mend."""
 BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
@@ -50,9 +52,7 @@ def connector_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.group(context_settings={"show_default": True})
 def main() -> None:
     """Views of the log in MongoDB and in model files."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("httpx2", "pymongo"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_lines.begin("sink")
     interpreter.tune()
 
 
@@ -66,7 +66,10 @@ def run(bootstrap: str, registry: str, metrics_port: int, **options: Any) -> Non
     try:
         run_connectors(_connectors(**options), bootstrap, registry, _stopping(), metrics_port)
     except (AheadOfLogError, PreparationError) as error:
-        click.echo(f"Error: {error}", err=True)
+        if log_lines.as_json():
+            LOG.error("%s", error)
+        else:
+            click.echo(f"Error: {error}", err=True)
         sys.exit(GIVE_UP)
 
 

@@ -8,7 +8,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.letter_headers import context_headers
+from schemas import wire
 from schemas.codec import Codec, UndecodableRecord
+from schemas.log_lines import handling
 from schemas.wire import Headers, Origin, dead_letter
 
 LOG = logging.getLogger(__name__)
@@ -52,6 +54,10 @@ class DeadLetterReporter:
         Raises:
             Exception: ``error`` itself, where ``errors.tolerance`` (or ``mongo.errors.tolerance``) is ``none``.
         """
+        with handling(wire.place_id(*origin[:3])):
+            self._take(origin, value, error)
+
+    def _take(self, origin: Origin, value: bytes, error: Exception) -> None:
         if not self._config.tolerates(undecodable=isinstance(error, UndecodableRecord)):
             raise error
         self.count += 1

@@ -10,6 +10,7 @@ from bson import Binary, ObjectId
 from mongo_sink.documents import Document, UnusableRecordError
 from mongo_sink.keys import key_of, key_text
 from mongo_sink.projections import Projection
+from schemas import wire
 from schemas.wire import Origin
 
 IdOf = Callable[[Document, Origin], Any]
@@ -39,7 +40,7 @@ class IdStrategy(NamedTuple):
 
 def place(origin: Origin) -> str:
     """Where on the log, in one word: the ``_id`` of ``KafkaMetaDataStrategy``."""
-    return f"{origin.topic}#{origin.partition}#{origin.offset}"
+    return wire.place_id(*origin[:3])
 
 
 def object_id(origin: Origin) -> ObjectId:

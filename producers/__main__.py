@@ -21,12 +21,24 @@ from producers.run import Pace, Stop, run
 from producers.source import open_source
 from producers.tails import BusyTopicError, LogReader, MissingTopicError
 from producers.writer import Writer
+from schemas import log_lines
 from schemas.codec import Codec
 
 _log = logging.getLogger("producers")
 
 
-class WrongUse(click.ClickException):
+class Ended(click.ClickException):
+    """What ends the command, in a sentence."""
+
+    def show(self, file: Any = None) -> None:
+        """Say it; where lines are objects, as one."""
+        if log_lines.as_json():
+            _log.error("%s", self.format_message())
+        else:
+            super().show(file)
+
+
+class WrongUse(Ended):
     """Nothing that starting again would mend."""
 
     exit_code = 2
@@ -62,9 +74,7 @@ class Speed(click.ParamType):
 @click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Of synthetic data.")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpx2"):  # the second is how confluent-kafka brings it
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_lines.begin("producer")
     if context.invoked_subcommand is None:
         for needed in ("bootstrap", "registry"):
             if not options[needed]:
@@ -81,7 +91,7 @@ def main(context: click.Context, /, **options: Any) -> None:
             BusyTopicError,
             TimeoutError,
         ) as error:
-            raise click.ClickException(f"{type(error).__name__}: {error}") from error
+            raise Ended(f"{type(error).__name__}: {error}") from error
 
 
 @main.command()

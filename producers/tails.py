@@ -10,6 +10,8 @@ from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_a
 from producers.resume import Tail
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, Reading
+from schemas.log_lines import handling
+from schemas.wire import place_id
 
 PATIENCE = 60.0  # seconds to wait for the broker and for the topics
 SETTLED = 0.5  # seconds without a new record after which nothing of a killed predecessor is under way any more
@@ -109,7 +111,8 @@ class LogReader:
         try:
             return self._codec.decode(message.topic(), message.value())
         except UndecodableRecord as error:
-            _log.warning("skipping %s/%s/%s: %s", message.topic(), message.partition(), message.offset(), error)
+            with handling(place_id(message.topic(), message.partition(), message.offset())):
+                _log.warning("skipping %s/%s/%s: %s", message.topic(), message.partition(), message.offset(), error)
             return None
 
     def _read(self, topic: str, partition: int, start: int, end: int) -> Iterator[Message]:

@@ -53,6 +53,11 @@ class Origin(NamedTuple):
     timestamp: int | None = None
 
 
+def place_id(topic: str, partition: int, offset: int) -> str:
+    """Where a record lies on the log, in one word."""
+    return f"{topic}#{partition}#{offset}"
+
+
 def key_of(event: Event) -> bytes:
     """The record key: the device, the model's name, or the key of what became a dead letter."""
     return _key(type(event), lambda name: getattr(event, name))

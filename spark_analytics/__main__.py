@@ -1,6 +1,5 @@
 """Spark's command line."""
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import click
 
+from schemas import log_lines
 from spark_analytics import batch as batch_of
 from spark_analytics import stream as stream_of
 from spark_analytics.fleet import run as analytics_of
@@ -41,9 +41,7 @@ class Offsets(click.ParamType):
 @click.group()
 def main() -> None:
     """Evaluate global models on Spark."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for chatty in ("httpx", "httpx2", "py4j"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_lines.begin("spark")
 
 
 def _log(command: Callable[..., None]) -> Callable[..., None]:

@@ -13,8 +13,9 @@ from forecaster.knowledge import architecture, initial
 from forecaster.weights import WeightsError
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter, GlobalModel
+from schemas.log_lines import handling
 from schemas.topics import TOPICS
-from schemas.wire import Origin, dead_letter
+from schemas.wire import Origin, dead_letter, place_id
 from spark_analytics.readings import STAGE
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,8 @@ class Models:
             if model.stands_on and model.stands_on not in self.addresses:
                 raise UnknownVersionError(f"version {model.version} stands on {model.stands_on}, which cannot be used")
         except (UndecodableRecord, WeightsError, UnknownVersionError) as error:
-            logger.error("%s/%d/%d: %s", TOPIC, origin.partition, origin.offset, error)
+            with handling(place_id(*origin[:3])):
+                logger.error("%s/%d/%d: %s", TOPIC, origin.partition, origin.offset, error)
             self.letters.append(dead_letter(STAGE, origin, value or b"", error))
             return
         if model.version > self.newest:

@@ -75,9 +75,8 @@ def _answered(config: Config, codec: Codec, bootstrap: str, event: EventT[Any]) 
         plan: Any = codec.decode(PLANS, message.value, message.key)
         part = answer(config, plan, _updates(bootstrap, codec, plan))
     except (ValueError, TimeoutError) as error:
-        logger.error("%s/%d/%d: %s", PLANS, message.partition, message.offset, error)
         return consuming.letter(STAGE, PLANS, event, error)
-    logger.info("%s: %d members", plan.plan_id, len(plan.summands))
+    logger.info("%s: %d members", plan.plan_id, len(plan.summands), extra={"event_id": plan.plan_id})
     return part
 
 

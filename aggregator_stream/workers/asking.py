@@ -11,7 +11,9 @@ from forecaster.config import Config
 from forecaster.strategies import Part, merged
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import WindowPart, WindowPlan
+from schemas.log_lines import handling
 from schemas.topics import LARGEST_PART_BYTES, TOPICS
+from schemas.wire import place_id
 
 logger = logging.getLogger(__name__)
 
@@ -84,5 +86,6 @@ class Asking:
                 if answered.plan_id in wanted:
                     parts[answered.plan_id] = part_of(wanted[answered.plan_id], answered, size)
             except (UndecodableRecord, PlanError) as error:
-                logger.error("%s/%d/%d: %s", PARTS, message.partition(), message.offset(), error)
+                with handling(place_id(PARTS, message.partition(), message.offset())):
+                    logger.error("%s/%d/%d: %s", PARTS, message.partition(), message.offset(), error)
         return parts

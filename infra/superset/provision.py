@@ -20,6 +20,7 @@ if __name__ == "__main__":
     sys.path[0] = str(HERE.parents[1])  # The repository, not this folder, whose module names are common words.
 
 from infra.superset import stamp  # noqa: E402
+from schemas import log_lines  # noqa: E402
 
 USER = "admin"
 
@@ -151,5 +152,5 @@ def _step(what: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_lines.begin("superset")
     prepare()

@@ -13,6 +13,7 @@ ROOT = HERE.parents[1]
 sys.path[0] = str(ROOT)  # Not this folder, whose module names are common words.
 
 from infra.superset.provision import prepare  # noqa: E402
+from schemas import log_lines  # noqa: E402
 
 THREADS = 8
 """One for each chart of a dashboard that is being loaded, and some for the page itself."""
@@ -24,6 +25,7 @@ def command(port: str) -> list[str]:
         *(sys.executable, "-m", "gunicorn", "superset.app:create_app()"),
         *("--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread", "--threads", str(THREADS)),
         *("--timeout", "120", "--graceful-timeout", "5", "--log-level", "warning"),
+        *(("--logger-class", "infra.superset.server_log.ServerLog") if log_lines.as_json() else ()),
         *("--limit-request-line", "0", "--limit-request-field_size", "0"),
     ]
 
@@ -42,7 +44,7 @@ def environment(inherited: dict[str, str]) -> dict[str, str]:
 
 def main() -> None:
     """Prepare, then replace this process, with all that preparing loaded. Does not return."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_lines.begin("superset")
     port = os.environ["FEDLOG_SUPERSET_PORT"]
     prepare()
     logging.getLogger("fedlog.superset").info("serving on 127.0.0.1:%s", port)

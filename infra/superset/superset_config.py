@@ -14,6 +14,7 @@ if (_root := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(_root)
 
 from infra.superset.mongo_adapter.adapter import register
+from schemas import log_lines
 
 register()
 
@@ -41,6 +42,8 @@ SQL_MAX_ROW = 20_000
 FEATURE_FLAGS = {"ALERT_REPORTS": False, "THUMBNAILS": False, "DRILL_TO_DETAIL": False, "DRILL_BY": False}
 CELERY_CONFIG = None
 LOG_LEVEL = logging.WARNING
+if log_lines.as_json():  # Superset sets up its own text only where nothing is set up.
+    log_lines.begin("superset", LOG_LEVEL)
 ALEMBIC_SKIP_LOG_CONFIG = True  # It would switch off the loggers of whoever migrates.
 FAB_API_SWAGGER_UI = False
 ENABLE_CORS = False

@@ -1,8 +1,13 @@
+import json
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
 
+from infra.settings import ROOT
 from producers import intel_lab, source
 from producers.__main__ import main
 from producers.dataset import DataError
@@ -84,6 +89,17 @@ def test_wrong_use_is_one_clear_error(arguments, says):
     result = CliRunner().invoke(main, ["--bootstrap", "127.0.0.1:1", "--registry", "http://127.0.0.1:1", *arguments])
     assert result.exit_code == 2
     assert says in result.output
+
+
+def test_where_lines_are_objects_the_last_word_is_one_too(tmp_path):
+    argv = [sys.executable, "-m", "producers", "--bootstrap", "127.0.0.1:1", "--registry", "http://127.0.0.1:1"]
+    environment = os.environ | {"FEDLOG_LOG_FORMAT": "json", "FEDLOG_SERVICE": "producer"}
+    argv += ["--data", "/no/such/file", "--cache", str(tmp_path)]
+    done = subprocess.run(argv, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    *_, last = map(json.loads, done.stderr.splitlines())
+    assert (last["level"], last["service"]) == ("ERROR", "producer")
+    assert last["message"].startswith("/no/such/file is not a file")
 
 
 def test_data_without_a_valid_row_is_one_clear_error(tmp_path):
