@@ -4,45 +4,52 @@
   const shown = (element) => element.getClientRects().length > 0;
   const text = (element) => element.innerText.trim();
 
-  // A table as rows {heading: cell}; headings above each other (pivot tables) are joined.
-  function rows(body) {
-    const grid = [], heads = [];
-    for (const tr of body.querySelectorAll("tr")) {
-      if (!shown(tr)) continue;
-      const head = tr.closest("thead") !== null;
-      const lines = head ? heads : grid;
-      const at = lines.length;
-      lines[at] ??= [];
-      let column = 0;
+  // Lines of cells by column; what spans several lines or columns is in each of them.
+  function lines(trs) {
+    const grid = trs.map(() => []);
+    trs.forEach((tr, y) => {
+      let x = 0;
       for (const cell of tr.cells) {
-        while (lines[at][column] !== undefined) column++;
-        for (let y = 0; y < (head ? cell.rowSpan : 1); y++) {
-          lines[at + y] ??= [];
-          for (let x = 0; x < cell.colSpan; x++) lines[at + y][column + x] = text(cell);
-        }
-        column += cell.colSpan;
+        while (x in grid[y]) x++;
+        for (let down = 0; down < cell.rowSpan && y + down < grid.length; down++)
+          for (let over = 0; over < cell.colSpan; over++) grid[y + down][x + over] = { text: text(cell), over };
+        x += cell.colSpan;
       }
-    }
-    const heading = (i) => [...new Set(heads.map((line) => line[i]).filter(Boolean))].join(" / ") || `${i}`;
-    return grid.map((line) => Object.fromEntries(line.map((value, i) => [heading(i), value])));
+    });
+    return grid;
   }
 
-  // What a plot was told to draw, {series: [point, …]}; a line's gaps are no points.
+  // A table as rows {heading: cell}; headings above each other (pivot tables) are joined.
+  function rows(body) {
+    const trs = [...body.querySelectorAll("tr")].filter(shown);
+    const heads = lines(trs.filter((tr) => tr.closest("thead")));
+    const heading = (x) => [...new Set(heads.map((line) => line[x]?.text).filter(Boolean))].join(" / ") || `${x}`;
+    return lines(trs.filter((tr) => !tr.closest("thead"))).map((line) =>
+      Object.fromEntries(line.flatMap((cell, x) => (cell.over ? [] : [[heading(x), cell.text]])))
+    );
+  }
+
+  // What a plot was told to draw, {series: [point, …]}, gaps left out, and whether that is anything to see: of a line
+  // without marks, one point is not.
   function series(canvas) {
     let element = canvas, fiber;
     while (element && !(fiber = element[Object.keys(element).find((key) => key.startsWith("__reactFiber$"))]))
       element = element.parentElement;
     while (fiber && !fiber.memoizedProps?.echartOptions) fiber = fiber.return;
-    if (!fiber) return {};
+    let seen = false;
+    if (!fiber) return { drawn: {}, seen };
     const { series = [], dataset = [] } = fiber.memoizedProps.echartOptions;
     const drawn = {};
     for (const one of [series].flat()) {
       const data = one.data ?? [dataset].flat()[one.datasetIndex ?? 0]?.source ?? [];
       const points = data.map((item) => item?.value ?? item);
-      const whole = (point) => ![point].flat(2).some((value) => value === null || Number.isNaN(value));
-      drawn[one.name ?? one.type] = (drawn[one.name ?? one.type] ?? []).concat(points.filter(whole));
+      // Where it lies: a line's x and y, a bubble's size, a heat map's value; what comes after that may be null.
+      const lies = (point) => [point].flat().slice(0, 3).every((value) => value !== null && !Number.isNaN(value));
+      const name = one.name ?? one.type;
+      drawn[name] = (drawn[name] ?? []).concat(points.filter(lies));
+      seen ||= drawn[name].length > (one.type === "line" && one.showSymbol === false ? 1 : 0);
     }
-    return drawn;
+    return { drawn, seen };
   }
 
   function painted(canvas) {
@@ -55,17 +62,17 @@
     const alert = chart.querySelector(".ant-alert-error, [role=alert]");
     if (alert) return { state: "error", text: text(alert) };
     if (chart.querySelector("[data-test=loading-indicator]")) return { state: "waiting" };
-    const empty = [...chart.querySelectorAll(".ant-empty")].find(shown);
-    if (empty) return { state: "empty", text: text(empty) };
+    const box = chart.querySelector("[data-test=chart-container]");
+    if ([...chart.querySelectorAll(".ant-empty")].some(shown)) return { state: "empty", text: text(box) };
     const body = chart.querySelector("[data-test=slice-container] [id^=chart-id-]");
     if (!body?.children.length) return { state: "waiting" };
     const number = body.querySelector(".header-line");
     if (number) return { state: text(number) === "No data" ? "empty" : "data", text: text(number) };
     const canvas = body.querySelector("canvas");
     if (canvas) {
-      const drawn = series(canvas);
-      const state = Object.values(drawn).some((points) => points.length) ? "data" : "empty";
-      return { state: [...body.querySelectorAll("canvas")].some(painted) ? state : "waiting", series: drawn };
+      if (![...body.querySelectorAll("canvas")].some(painted)) return { state: "waiting" };
+      const { drawn, seen } = series(canvas);
+      return { state: seen ? "data" : "empty", text: seen ? "" : "nothing is drawn", series: drawn };
     }
     if (body.querySelector("table")) {
       const cells = rows(body);
