@@ -83,7 +83,10 @@ class DashboardPage:
         return list(self._problems)
 
     def choose(self, name: str, *values: str) -> None:
-        """Set a filter that lists values to just these, apply it, and wait for the charts."""
+        """Set a filter that lists values to just these, apply it, and wait for the charts.
+
+        Filters of charts on other tabs than the open ones are not shown.
+        """
         label = self._page.get_by_test_id("filter-control-name").filter(has_text=re.compile(f"^{re.escape(name)}$"))
         if not label.is_visible() and (more := self._page.get_by_test_id("dropdown-container-btn")).is_visible():
             more.click()
@@ -96,7 +99,8 @@ class DashboardPage:
         box.click(force=True)  # Under the placeholder; what is typed is taken once the list is open.
         for value in values:
             box.fill(value)
-            self._page.locator(f".ant-select-item-option[title='{value}']:visible").click()
+            # Not where the mouse is: the list slides in, and above a long dashboard its place is the header's, too.
+            self._page.locator(f".ant-select-item-option[title='{value}']:visible").dispatch_event("click")
         box.press("Escape")
         self._set(self._page.get_by_test_id("filter-bar__apply-button"))
 
@@ -123,19 +127,26 @@ class DashboardPage:
         self._settled()
 
     def _tabs(self) -> Iterator[list[str]]:
-        """Open every tab, inner ones too, and tell the names of the open ones; once and none where there are none."""
-        opened: set[str | None] = set()
+        """Open every tab, inner ones too, and then those that were open; tell the names of the open ones.
+
+        Once, with no name, where there are no tabs.
+        """
+        first: list[str] = []
+        opened: set[str] = set()
         while True:
             bars = self._page.locator("[data-test=dashboard-component-tabs] [role=tablist]:visible").all()
-            tabs = [bar.get_by_role("tab").all() for bar in bars]
-            active = [tab for bar in tabs for tab in bar if tab.get_attribute("aria-selected") == "true"]
-            opened |= {tab.get_attribute("id") for tab in active}
-            yield [re.sub(r"\W+", "-", tab.inner_text().strip().lower()) for tab in active]
+            tabs = [[(str(tab.get_attribute("id")), tab) for tab in bar.get_by_role("tab").all()] for bar in bars]
+            active = {name: tab for bar in tabs for name, tab in bar if tab.get_attribute("aria-selected") == "true"}
+            opened |= active.keys()
+            first = first or list(active)
+            yield [re.sub(r"\W+", "-", tab.inner_text().strip().lower()) for tab in active.values()]
             # Inner tabs come after outer ones, and are gone once another outer one is opened.
-            left = (tab for bar in reversed(tabs) for tab in bar if tab.get_attribute("id") not in opened)
+            left = (tab for bar in reversed(tabs) for name, tab in bar if name not in opened)
             if (following := next(left, None)) is None:
-                return
+                break
             following.click()
+        for name in first:
+            self._page.locator(f"[id='{name}']").click()
 
     def _settled(self) -> list[dict[str, Any]]:
         """What is shown, in a window that is as high as all of it, once nothing more is to come."""
