@@ -104,6 +104,33 @@ class DashboardPage:
         box.press("Escape")
         self._set(self._page.get_by_test_id("filter-bar__apply-button"))
 
+    def choose_range(self, least: int, greatest: int) -> None:
+        """Set the dashboard's filter that is a range of numbers, apply it, and wait for the charts."""
+        for end, value in (("from", least), ("to", greatest)):
+            box = self._page.get_by_test_id(f"range-filter-{end}-input")
+            box.fill(str(value))
+            box.press("Enter")
+        self._set(self._page.get_by_test_id("filter-bar__apply-button"))
+
+    def choose_times(self, since: str, until: str) -> None:
+        """Set the dashboard's filter of time to ``[since, until)``, ISO 8601, apply it, and wait for the charts."""
+        self._page.get_by_test_id("time-range-trigger").click()
+        # Not with the mouse: beside a long dashboard the box hangs out of the window.
+        self._page.locator(".ant-select[data-test='Range type'] .ant-select-selector").dispatch_event("mousedown")
+        self._page.locator(".ant-select-item-option[title='Advanced']:visible").dispatch_event("click")
+        start, end = self._page.locator(".ant-popover:visible input.ant-input").all()
+        start.fill(since)
+        end.fill(until)
+        self._page.get_by_test_id("date-filter-control__apply-button").dispatch_event("click")
+        self._set(self._page.get_by_test_id("filter-bar__apply-button"))
+
+    def click_cell(self, chart: str, text: str) -> None:
+        """Click a cell of a table, which filters the other charts by it, and wait for them."""
+        box = self._page.locator(f"[data-test-chart-name='{chart}']")
+        box.locator("td").filter(has_text=re.compile(f"^{re.escape(text)}$")).first.click()
+        self._page.wait_for_timeout(LOOK_MS)
+        self._settled()
+
     def clear(self) -> None:
         """Take back what was chosen in all filters, and wait for the charts."""
         self._set(self._page.get_by_test_id("filter-bar__clear-button"))

@@ -5,26 +5,22 @@ from itertools import pairwise
 
 import pytest
 
+from tests.e2e.real_days.lab import DEVICES, READINGS, REJECTED, WINDOWS
 from tests.e2e.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-ACCEPTED, REJECTED = 373_195, 2_116
-DAYS, DEVICES = 4, 52
-
 
 def test_all_readings_and_rejections_are_on_the_log_once(real: System):
-    eventually(lambda: real.status()["topics"]["iot_stream"]["events"] >= ACCEPTED, 900, "four days of readings", 10)
+    eventually(lambda: real.status()["topics"]["iot_stream"]["events"] >= READINGS, 900, "four days of readings", 10)
     positions = [event.position for event in real.events("iot_stream")]
-    assert len(positions) == len(set(positions)) == ACCEPTED
+    assert len(positions) == len(set(positions)) == READINGS
     letters = Counter(event.error_message.split(":")[0] for event in real.events("dead_letters"))
     assert letters.total() == REJECTED
 
 
 def test_every_window_of_the_four_days_has_its_model(real: System):
-    # The last windows stay open: the log ends before anything on it says that they have.
-    expected = DAYS * 48 - 6
-    eventually(lambda: real.version() >= expected, 600, f"{expected} versions", 5)
+    eventually(lambda: real.version() >= WINDOWS, 600, f"{WINDOWS} versions", 5)
     models = list(real.events("global_models"))
     assert [model.version for model in models] == list(range(1, len(models) + 1))
     assert all(a.window_end == b.window_start for a, b in pairwise(models))
@@ -57,7 +53,7 @@ def test_the_views_have_everything(real: System):
     def mirrored() -> bool:
         status = real.status()
         return bool(
-            status["mongo"]["sensor_readings"] == ACCEPTED
+            status["mongo"]["sensor_readings"] == READINGS
             and status["mongo"]["global_model"] == status["topics"]["global_models"]["events"]
         )
 
