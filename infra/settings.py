@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     positions: str = Field("", description="File with the devices' positions, `id x y` a line, for fleet analytics.")
     database: str = Field("fedlog", description="MongoDB database.")
     mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")
+    registry_url: str = Field("", description="URL of a schema registry with Confluent's API; empty: one of our own.")
     log_format: Literal["text", "json"] = Field(
         "text", description="Of what our Python processes log: lines of text, or JSON (docs/logs.md)."
     )
@@ -81,7 +82,7 @@ class Settings(BaseSettings):
     @property
     def registry(self) -> str:
         """The registry's Confluent API."""
-        return f"http://{HOST}:{self.registry_port}/apis/ccompat/v7"
+        return self.registry_url or f"http://{HOST}:{self.registry_port}/apis/ccompat/v7"
 
     @property
     def mongo_uri(self) -> str:

@@ -33,5 +33,13 @@ def test_a_mongodb_that_runs_elsewhere_needs_no_port_here():
         assert ports.taken(settings(mongo_port=port, mongo="mongodb://elsewhere")) == []
 
 
+def test_a_registry_that_runs_elsewhere_needs_no_port_here():
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert ports.taken(settings(registry_port=port, registry_url="http://elsewhere")) == []
+
+
 def test_free_ports_differ():
     assert len(set(ports.free(20))) == 20

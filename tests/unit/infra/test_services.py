@@ -6,6 +6,7 @@ from infra import java, secrets, status
 from infra.flink import configure
 from infra.services import services
 from infra.settings import ROOT, Settings
+from infra.standalone import isolated
 from schemas.topics import TOPICS
 
 ALL = services(Settings(home=ROOT / "var"))
@@ -47,6 +48,17 @@ def test_a_mongodb_that_runs_elsewhere_is_not_started():
     settings = Settings(mongo="mongodb://127.0.0.1:1")
     assert "mongo" not in services(settings)
     assert settings.mongo_uri == "mongodb://127.0.0.1:1"
+
+
+def test_a_registry_that_runs_elsewhere_is_not_started_and_is_the_one_that_stages_ask(tmp_path, monkeypatch):
+    everything = services(Settings(home=tmp_path)).keys()
+    monkeypatch.setenv("FEDLOG_REGISTRY_URL", "http://127.0.0.1:1/registry")
+    settings = Settings(home=tmp_path)
+    assert services(settings).keys() == everything - {"registry"}
+    for name in ("aggregator", "spark", "sink", "producer"):
+        argv = services(settings)[name].command(settings).argv
+        assert argv[argv.index("--registry") + 1] == "http://127.0.0.1:1/registry"
+    assert "registry" in services(isolated(tmp_path)), "a system beside it has a log, and so a registry, of its own"
 
 
 def test_the_aggregator_sums_up_itself_unless_there_are_workers(tmp_path):
