@@ -193,6 +193,7 @@ def sink_arguments(settings: Settings) -> list[str]:
 def _producer(settings: Settings) -> Command:
     argv = [sys.executable, "-m", "producers", *_log(settings), "--data", settings.data, "--speed", settings.speed]
     argv += ["--cache", str(settings.cache), *(["--reader", settings.reader] if settings.reader else [])]
+    argv += ["--positions", settings.positions] if settings.positions else []
     return Command(argv + (["--laps", str(settings.laps)] if settings.laps else []))
 
 

@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     stale_after_minutes: int = Field(
         120, ge=0, description="Event time after which the newest model counts as old for Spark; 0: never."
     )
-    positions: str = Field("", description="File with the devices' positions, `id x y` a line, for fleet analytics.")
+    positions: str = Field(
+        "", description="File with the devices' positions, `id x y` a line, metres; else the data set's own."
+    )
     database: str = Field("fedlog", description="MongoDB database.")
     mongo: str = Field("", description="URI of a MongoDB; empty: `mongod` on the PATH, else the embedded stand-in.")
     registry_url: str = Field("", description="URL of a schema registry with Confluent's API; empty: one of our own.")

@@ -13,16 +13,18 @@ from httpx import HTTPError
 
 from producers import synthetic
 from producers.dataset import DataError, letter_prefix, report
-from producers.outgoing import Partitions, receiving
+from producers.outgoing import Partitions, announcements, receiving
+from producers.placing import told
 from producers.progress import Progress
 from producers.replay import event_time, locate
 from producers.resume import OtherReplayError, check, resumption
-from producers.run import Pace, Stop, run
+from producers.run import Pace, Stop, announce, run
 from producers.source import open_source
 from producers.tails import BusyTopicError, LogReader, MissingTopicError
 from producers.writer import Writer
 from schemas import log_lines
 from schemas.codec import Codec
+from schemas.positions import moves
 
 _log = logging.getLogger("producers")
 
@@ -67,6 +69,7 @@ class Speed(click.ParamType):
 @click.option("--registry", help="Schema registry, its Confluent-compatible URL.")
 @click.option("--data", default="", help="A raw file, `synthetic`, or empty: the published file, else synthetic.")
 @click.option("--reader", type=click.Path(path_type=Path), help="A file of Python that reads `data`: own data sets.")
+@click.option("--positions", type=click.Path(path_type=Path), help="`id x y` a line, metres; else the data set's own.")
 @click.option("--speed", type=Speed(), default="120", show_default=True, help="Event-seconds a second, or `max`.")
 @click.option("--laps", type=click.IntRange(min=1), help="How often to replay the data; for ever if not given.")
 @click.option("--cache", type=click.Path(path_type=Path), default="var/data", show_default=True, help="Folder.")
@@ -113,6 +116,7 @@ def replay(
     seed: int,
     days: int,
     reader: Path | None,
+    positions: Path | None,
 ) -> None:
     """Get the data, see what the log has of it, go on from there."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is under way yet
@@ -130,14 +134,19 @@ def replay(
     lap, index = locate(source.timeline, onward.letters_from)
     barrier = event_time(source.timeline, int(source.rows["event_time"][index]), lap)
     sent = log.letter_ids("dead_letters", letter_prefix(source.name), since=barrier) if lap == 0 else set()
+    where = told(source, data, positions, cache)
+    placed = moves(log.placings("fleet_analytics"), where.positions, source.name, where.source) if where else []
+    announced = announcements(placed, log.partitions("fleet_analytics"))
     log.close()
     _log.info("replay goes on at position %s (%s dead letters behind it)", f"{onward.start:,}", len(sent))
 
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(stop, "asked", True))
+    writer = Writer(bootstrap, codec)
+    announce(writer, announced, stop)
     with Progress(source.name, onward.start) as progress:
-        run(Writer(bootstrap, codec), source, onward, sent, partitions, Pace(speed, laps), progress, stop)
+        run(writer, source, onward, sent, partitions, Pace(speed, laps), progress, stop)
 
 
 if __name__ == "__main__":

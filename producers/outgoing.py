@@ -1,6 +1,6 @@
 """What a stretch of the replay adds to the log: pure, so that a resumed log can be compared with an undisturbed one."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from producers.dataset import DataSet, letter, reading
 from producers.partitioning import partition_of
 from producers.replay import Stretch
 from producers.resume import Resumption
-from schemas.events import DeadLetter, Reading
+from schemas.events import DeadLetter, FleetInsight, Reading
 from schemas.wire import key_of
 
 
@@ -24,9 +24,14 @@ class Partitions(NamedTuple):
 class Outgoing(NamedTuple):
     """An event, the partition it belongs into, and its moment in the replay (ms)."""
 
-    event: Reading | DeadLetter
+    event: Reading | DeadLetter | FleetInsight
     partition: int
     moment: int
+
+
+def announcements(placed: Iterable[FleetInsight], partitions: int) -> Iterator[Outgoing]:
+    """Where devices are, said before the replay, for a topic of so many partitions."""
+    return (Outgoing(event, partition_of(key_of(event), partitions), event.end) for event in placed)
 
 
 def receiving(data: DataSet, partitions: int) -> dict[int, int]:

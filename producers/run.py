@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from producers.dataset import DataSet
@@ -29,6 +29,18 @@ class Pace(NamedTuple):
 
     speed: float | None
     laps: int | None
+
+
+def announce(writer: Writer, events: Iterable[Outgoing], stop: Stop) -> None:
+    """Write what holds for all of the replay; returns when it is on the log, or soon after ``stop.asked``.
+
+    Raises:
+        KafkaException: the log did not take an event.
+    """
+    for event in events:
+        if not _written(writer, event, stop):
+            return
+    _acknowledged(writer, stop)
 
 
 def run(

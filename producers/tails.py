@@ -9,14 +9,16 @@ from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_a
 
 from producers.resume import Tail
 from schemas.codec import Codec, UndecodableRecord
-from schemas.events import DeadLetter, Reading
+from schemas.events import DeadLetter, FleetInsight, Reading
 from schemas.log_lines import handling
+from schemas.positions import KIND, Placing, placings
 from schemas.wire import place_id
 
 PATIENCE = 60.0  # seconds to wait for the broker and for the topics
 SETTLED = 0.5  # seconds without a new record after which nothing of a killed predecessor is under way any more
 _BATCH = 500  # records asked for at a time
 _TIMEOUT = 10.0  # seconds for one answer
+_PLACED = ("kind", KIND.encode())  # a header of those that say where a device is
 _log = logging.getLogger(__name__)
 
 
@@ -93,6 +95,16 @@ class LogReader:
                 if isinstance(letter, DeadLetter) and letter.letter_id.startswith(prefix):
                     found.add(letter.letter_id)
         return found
+
+    def placings(self, topic: str) -> dict[str, Placing]:
+        """The newest placing of every device; what is none by its header is not decoded."""
+        found = (self._event(message) for message in self._whole(topic) if _PLACED in (message.headers() or ()))
+        return placings(event for event in found if isinstance(event, FleetInsight))
+
+    def _whole(self, topic: str) -> Iterator[Message]:
+        """All records that are there."""
+        for partition in range(self.partitions(topic)):
+            yield from self._read(topic, partition, *self._ends(topic, partition))
 
     def _tail(self, topic: str, partition: int, low: int, end: int) -> Tail | None:
         """Reads backwards in growing blocks: the last record may be something that is no replayed reading."""

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from producers import synthetic
+from producers import lab, synthetic
 from producers.cleaning import Verdict
 from producers.dataset import letter, prepare, reading
 from producers.partitioning import partition_of
 from producers.replay import event_time
 from schemas.codec import Codec
+from schemas.positions import placings, whereabouts
 from schemas.topics import TOPICS
 
 pytestmark = pytest.mark.integration
@@ -193,3 +194,34 @@ def test_other_clients_find_a_key_in_the_same_partition(log):
     assert other.flush(10) == 0
     assert places == {key: partition_of(key, TOPICS["dead_letters"].partitions) for key in places}
     assert len(places) == 54
+
+
+def test_where_devices_are_is_on_the_log_once_until_they_move(log, data, tmp_path):
+    file, _ = data
+
+    def placed(*more):
+        code, output = finish(producer(log, file, tmp_path, "--speed", "max", "--laps", "1", *more))
+        assert code == 0, output
+        return [event for found in records(log, "fleet_analytics").values() for _, event in found]
+
+    where = {f"mote-{n:02d}": (round(x, 2), round(y, 2)) for n, (x, y) in enumerate(lab.positions(11).tolist(), 1)}
+    first = placed()
+    assert whereabouts(placings(first)) == where
+    assert len(first) == len(where) == 54
+    assert {(event.kind, event.dataset) for event in first} == {("placed", "synthetic-seed11")}
+    assert sorted(placed()) == sorted(first), "a second start says nothing new"
+
+    moved = where | {"mote-07": (1.5, 2.5)}
+    del moved["mote-08"]
+    (tmp_path / "moved.txt").write_text("".join(f"{name} {x} {y}\n" for name, (x, y) in moved.items()))
+    then = placed("--positions", str(tmp_path / "moved.txt"))
+    assert whereabouts(placings(then)) == moved
+    assert len(then) == len(first) + 2
+    assert whereabouts(placings(back := placed())) == where
+    assert len(back) == len(then) + 2
+
+    for partition, found in records(log, "fleet_analytics").items():
+        for message, event in found:
+            assert partition_of(message.key(), TOPICS["fleet_analytics"].partitions) == partition
+            assert message.timestamp()[1] == event.end
+            assert dict(message.headers())["kind"] == b"placed"

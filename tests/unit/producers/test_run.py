@@ -1,10 +1,11 @@
 import time
 
-from producers.outgoing import Partitions
+from producers.outgoing import Partitions, announcements
 from producers.progress import Progress
 from producers.resume import BARRIER, Resumption
-from producers.run import Pace, Stop, run
+from producers.run import Pace, Stop, announce, run
 from schemas.events import Reading
+from schemas.positions import moves
 
 FRESH = Resumption(0, 0, (-1,) * 4)
 PARTITIONS = Partitions(4, 4)
@@ -43,6 +44,15 @@ def test_a_full_queue_loses_nothing(small):
     events = replay(small, writer := Memory(), Pace(None, 1))
     assert writer.refused > 10
     assert len(events) == len(small.rows)
+
+
+def test_where_devices_are_is_on_the_log_before_anything_else():
+    placed = moves({}, {f"mote-{n}": (float(n), 0.0) for n in range(300)}, "test", "a file")
+    announce(writer := Memory(), announcements(placed, 4), Stop())
+    assert writer.refused > 2
+    assert [sent.event for sent in writer.events] == placed
+    assert {sent.partition for sent in writer.events} == set(range(4))
+    assert writer.flushed_at[-1] == len(placed)
 
 
 def test_it_flushes_at_every_barrier_and_at_the_end(small):
