@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from schemas import log_lines
+from schemas.positions import PositionsError, positions
 from spark_analytics import batch as batch_of
 from spark_analytics import stream as stream_of
 from spark_analytics.fleet import run as analytics_of
-from spark_analytics.fleet.neighbours import PositionsError, positions
 from spark_analytics.report.command import OptionError
 from spark_analytics.scores.text import report as report_text
 
@@ -98,7 +98,10 @@ def batch(
 @main.command()
 @_log
 @click.option(
-    "--positions", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="`id x y` a line."
+    "--positions",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="`id x y` a line; else as the log says.",
 )
 @click.option("--source", type=click.Choice(["local", "stream", "batch"]), default="local", show_default=True)
 def analytics(bootstrap: str, registry: str, jars: Path, file: Path | None, source: str) -> None:
@@ -107,10 +110,10 @@ def analytics(bootstrap: str, registry: str, jars: Path, file: Path | None, sour
         places = None if file is None else positions(file.read_text("utf-8"))
     except PositionsError as error:
         raise click.ClickException(f"{file}: {error}") from error
-    if places is None:
-        click.echo("Nothing is said of neighbours: there is no file of positions (make analytics POSITIONS=file).")
-    written = analytics_of.run(bootstrap, registry, jars, source, places)
-    click.echo(", ".join(f"{count:,} {kind}" for kind, count in sorted(written.items())) or "Nothing new.")
+    done = analytics_of.run(bootstrap, registry, jars, source, places)
+    if not done.places:
+        click.echo("Nothing is said of neighbours: nobody says where devices are (make analytics POSITIONS=file does).")
+    click.echo(", ".join(f"{count:,} {kind}" for kind, count in sorted(done.written.items())) or "Nothing new.")
 
 
 @main.command()

@@ -11,11 +11,12 @@ import pandas as pd
 
 from schemas.codec import Codec
 from schemas.events import FleetInsight
+from schemas.positions import Positions
 from spark_analytics.fleet.battery import battery
 from spark_analytics.fleet.days import days
 from spark_analytics.fleet.drift import drifts
 from spark_analytics.fleet.insights import Behind, Known, insight, of_kind
-from spark_analytics.fleet.neighbours import Positions, neighbours
+from spark_analytics.fleet.neighbours import neighbours
 from spark_analytics.fleet.profiles import correlations, profiles, seasonality
 from spark_analytics.fleet.quality import of_the_fleet, quality, rejected, resumed
 from spark_analytics.fleet.standing import Over, Standing
@@ -91,9 +92,8 @@ def _battery(voltages: Sequence[FleetInsight], day: FleetInsight) -> list[FleetI
     return [] if made is None else [made]
 
 
-def of_several_days(found: Over, known: Known, places: Positions | None) -> list[FleetInsight]:
+def of_several_days(found: Over, known: Known, places: Positions) -> list[FleetInsight]:
     """What follows from the findings about device-days, once these are on the log: neighbours, drift, the fleet's."""
     made = [*of_the_fleet(known, found.now), *drifts(known, found.newest, found.now)]
-    if places is not None:
-        made += neighbours(known, places, found.now)
+    made += neighbours(known, places, found.now)
     return [event for event in made if event.insight_id not in known]

@@ -1,12 +1,13 @@
 """Devices whose temperature leaves that of the devices round them. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import FleetInsight
+from schemas.positions import Positions
 from spark_analytics.fleet.closing import passed
 from spark_analytics.fleet.insights import Known, insight, of_kind
 from spark_analytics.fleet.profiles import HOURS
@@ -19,35 +20,8 @@ BEYOND = 3.0
 NORMAL = 1.4826
 """From a median absolute deviation to the deviation of a normal distribution."""
 
-Positions = Mapping[str, tuple[float, float]]
-"""By device, in whatever unit of length."""
 Hourly = dict[str, NDArray[np.float64]]
 """By device, float64 [24], °C or NaN."""
-
-
-class PositionsError(ValueError):
-    """A file of positions is not one."""
-
-
-def positions(text: str) -> Positions:
-    """What a file says, of lines ``id x y`` as Intel Lab's ``mote_locs.txt``; ``7`` is ``mote-07``.
-
-    Raises:
-        PositionsError: a line is not such a one, or names a device again.
-    """
-    found: dict[str, tuple[float, float]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not (words := line.split()):
-            continue
-        try:
-            name, x, y = words[0], *map(float, words[1:])
-        except ValueError as error:
-            raise PositionsError(f"line {number} is not `id x y`: {line.strip()!r}") from error
-        device_id = f"mote-{int(name):02d}" if name.isdecimal() else name
-        if device_id in found or not (math.isfinite(x) and math.isfinite(y)):
-            raise PositionsError(f"line {number}: {device_id} has a position already, or none: {line.strip()!r}")
-        found[device_id] = x, y
-    return found
 
 
 def nearest(places: Positions, device_id: str, among: Hourly) -> list[str]:

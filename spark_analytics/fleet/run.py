@@ -1,6 +1,6 @@
 """One run of the fleet analytics: Spark round the pure findings. What has been found says what is new.
 
-1. Read ``fleet_analytics``: how far each device's findings go (``standing``).
+1. Read ``fleet_analytics``: how far each device's findings go (``standing``), and where devices are (``placed``).
 2. Read ``iot_stream`` from the smallest offset behind that; skip, undecoded, what lies within days of a device that
    are over; make the findings of each device's days; write who has joined, then those of the days that are over.
 3. From what is on the log now: neighbours, drift, the fleet's quality; write what is new.
@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession, functions
 
 from forecaster.config import Config
 from schemas.events import FleetInsight
+from schemas.positions import Positions, placings, whereabouts
 from schemas.topics import TOPICS
 from spark_analytics import frames, session
 from spark_analytics.emitting import codec, emit
@@ -28,7 +29,6 @@ from spark_analytics.fleet.closing import clock
 from spark_analytics.fleet.episodes import episodes
 from spark_analytics.fleet.findings import Reasons, candidates, of_devices, of_several_days
 from spark_analytics.fleet.insights import DAY_MS, Known
-from spark_analytics.fleet.neighbours import Positions
 from spark_analytics.fleet.rows import ROWS, finding, rows, scored
 from spark_analytics.fleet.standing import over, standings, starts, watches
 from spark_analytics.readings import COLUMNS
@@ -54,7 +54,14 @@ class Place(NamedTuple):
     registry: str
 
 
-def run(bootstrap: str, registry: str, jars: Path, source: str, places: Positions | None) -> Counter[str]:
+class Done(NamedTuple):
+    """By kind, how many findings were written; and where devices were taken to be."""
+
+    written: Counter[str]
+    places: Positions
+
+
+def run(bootstrap: str, registry: str, jars: Path, source: str, places: Positions | None) -> Done:
     """Find what there is to be found by now, and write what is not on the log yet.
 
     Args:
@@ -62,10 +69,7 @@ def run(bootstrap: str, registry: str, jars: Path, source: str, places: Position
         registry: of schemas.
         jars: folder of Spark's connectors.
         source: of the predictions whose alarms make episodes: ``local``, ``stream`` or ``batch``.
-        places: of devices; without, nothing is said of neighbours.
-
-    Returns:
-        By kind, how many findings were written.
+        places: of devices; None: as the log says. Nothing is said of the neighbours of who has none.
 
     Raises:
         KafkaException: Kafka does not answer, or has refused a finding.
@@ -75,10 +79,11 @@ def run(bootstrap: str, registry: str, jars: Path, source: str, places: Position
             session.start("fedlog-analytics", jars, Path(folder), ui_port=None, lasting=True), bootstrap, registry
         )
         known = read(place)
+        places = whereabouts(placings(known.values())) if places is None else places
         written = Counter[str]()
         found = over(of_readings(place, known), standings(known))
         if found is None:
-            return written
+            return Done(written, places)
 
         def write(findings: list[FleetInsight]) -> None:
             emit(findings, bootstrap, registry)
@@ -90,7 +95,7 @@ def run(bootstrap: str, registry: str, jars: Path, source: str, places: Position
         write([event for event in made if event.kind != "joined"])
         write(of_several_days(found, known, places))
         write([event for event in of_predictions(place, known, source) if event.insight_id not in known])
-    return written
+    return Done(written, places)
 
 
 def read(place: Place) -> Known:

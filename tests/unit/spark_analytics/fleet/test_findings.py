@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import SENSORS, FleetInsight
+from schemas.positions import moves, placings, whereabouts
 from spark_analytics.fleet.findings import candidates, of_devices, of_several_days
 from spark_analytics.fleet.insights import DAY_MS, HOUR_MS
 from spark_analytics.fleet.rows import finding, rows
@@ -13,6 +14,8 @@ from spark_analytics.fleet.standing import over, standings, starts
 from tests.unit.spark_analytics.fleet.synthetic import DAY_0, daily, known
 
 PLACES = {"mote-01": (0.0, 0.0), "mote-02": (1.0, 0.0), "mote-03": (0.0, 1.0)}
+PLACED = known(*moves({}, PLACES, "test", "a test"))
+"""What is on the topic before anything has been found."""
 DAYS = 11
 STEP = 4 * HOUR_MS
 PARTITIONS = {"mote-01": 0, "mote-02": 1, "mote-03": 1}
@@ -65,21 +68,22 @@ def run(codec, records, found):
     reached = over(made, devices)
     if reached is None:
         return []
+    places = whereabouts(placings(found.values()))
     written = of_devices(reached, found, lambda since: {("mote-01", DAY_0): {"RowError": 2}})
-    return written + of_several_days(reached, found | known(*written), PLACES)
+    return written + of_several_days(reached, found | known(*written), places)
 
 
 @cache
 def whole(codec):
-    made = run(codec, LOG, {})
+    made = run(codec, LOG, PLACED)
     assert len(known(*made)) == len(made)
-    return known(*made)
+    return PLACED | known(*made)
 
 
 def test_a_run_finds_something_of_every_kind_and_a_second_run_nothing(codec):
     found = whole(codec)
     assert {event.kind for event in found.values()} == {
-        *("joined", "profile", "correlation", "seasonality", "battery", "quality", "neighbours", "drift")
+        *("placed", "joined", "profile", "correlation", "seasonality", "battery", "quality", "neighbours", "drift")
     }
     assert run(codec, LOG, found) == []
     assert found[f"quality/mote-01/{DAY_0}"].numbers["rejected_RowError"] == 2
@@ -91,22 +95,28 @@ def test_a_run_finds_something_of_every_kind_and_a_second_run_nothing(codec):
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, len(LOG)), max_size=3))
 def test_however_the_log_is_cut_the_findings_are_the_same(codec, cuts):
-    found = {}
+    found = PLACED
     for cut in [*sorted(cuts), len(LOG)]:
         made = run(codec, LOG[:cut], found)
         assert not found.keys() & {event.insight_id for event in made}
-        found |= known(*made)
+        found = found | known(*made)
     assert found == whole(codec)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, len(LOG)), st.lists(st.integers(0, 400), min_size=1, max_size=3))
 def test_a_crash_anywhere_leaves_a_log_to_go_on_from(codec, cut, crashes):
-    found = {}
+    found = PLACED
     for written in crashes:
-        found |= known(*run(codec, LOG[:cut], found)[:written])
-    found |= known(*run(codec, LOG, found))
+        found = found | known(*run(codec, LOG[:cut], found)[:written])
+    found = found | known(*run(codec, LOG, found))
     assert found == whole(codec)
+
+
+def test_where_devices_are_changes_nothing_but_what_is_said_of_neighbours(codec):
+    without = known(*run(codec, LOG, {}))
+    assert without == {name: e for name, e in whole(codec).items() if e.kind not in ("placed", "neighbours")}
+    assert any(event.kind == "neighbours" for event in whole(codec).values())
 
 
 def test_a_days_last_event_is_its_quality(codec):

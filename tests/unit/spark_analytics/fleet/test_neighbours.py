@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spark_analytics.fleet.insights import DAY_MS, HOUR_MS
-from spark_analytics.fleet.neighbours import PositionsError, disagreements, nearest, neighbours, positions
+from spark_analytics.fleet.neighbours import disagreements, nearest, neighbours
 from spark_analytics.fleet.profiles import HOURS
 from tests.unit.spark_analytics.fleet.synthetic import DAY_0, daily, known
 
@@ -20,20 +20,6 @@ def hourly(seed=0):
     found["mote-05"] = found["mote-05"] + 5
     found["mote-03"][7] = np.nan
     return found
-
-
-def test_positions_are_read_as_the_intel_lab_writes_them():
-    assert positions("1 21.5 23\n2 24.5 20\n\nroof 0 -1e1\n") == {
-        "mote-01": (21.5, 23.0),
-        "mote-02": (24.5, 20.0),
-        "roof": (0.0, -10.0),
-    }
-
-
-@pytest.mark.parametrize("line", ["1 2", "1 2 3 4", "1 a 3", "7 1 1", "1 nan 2"])
-def test_what_is_no_position_is_named_by_its_line(line):
-    with pytest.raises(PositionsError, match="line 2"):
-        positions(f"7 0 0\n{line}\n")
 
 
 def test_the_nearest_are_of_those_that_reported():
