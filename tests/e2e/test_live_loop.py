@@ -30,8 +30,8 @@ from tests.e2e.system import System, eventually
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 HEALED_S = 120
-WRITTEN = TOPICS.keys() - {"window_plans", "window_parts", "fleet_analytics"}
-"""Topics that this system writes; the others are of several workers, or of `make analytics`."""
+WRITTEN = TOPICS.keys() - {"window_plans", "window_parts"}
+"""Topics that this system writes; the others are of several workers."""
 MAY_BE_EMPTY = {
     # Good news, or not yet: alarms, updates that were no use, decisions, and what a batch evaluation brings.
     "Devices whose newest bin is an alarm",
@@ -140,8 +140,7 @@ def test_a_forecast_is_followed_back_to_its_readings(live: System, source: str):
 
 def test_every_collection_fills(live: System):
     def filled() -> bool:
-        counts = live.status()["mongo"]
-        return all(counts[name] for name in counts.keys() - {"fleet_analytics"})
+        return all(live.status()["mongo"].values())
 
     eventually(filled, 120, "documents in every collection")
 
@@ -214,6 +213,16 @@ def test_the_dashboards_show_rows_from_mongo(live: System, slug: str):
     empty = {title for title, count in rows.items() if not count}
     assert rows.keys() - empty, rows
     assert empty <= MAY_BE_EMPTY, rows
+
+
+def test_the_dashboards_maps_show_every_device_that_reports(live: System):
+    password = (live.settings.home / "superset" / "admin_password").read_text()
+    rows = chart_rows(f"http://127.0.0.1:{live.settings.superset_port}", "admin", password, "fleet-now")
+    discs = {count for title, count in rows.items() if title.startswith("Map: ")}
+    assert discs == {rows["Devices: newest reading learned from"]}, rows
+    assert discs == {len({event.device_id for event in live.events("local_updates")})}
+    placed = {event.device_id for event in live.events("fleet_analytics") if event.kind == "placed"}
+    assert len(placed) == 54
 
 
 def test_what_cannot_be_digested_becomes_a_dead_letter_and_the_stages_go_on(live: System):

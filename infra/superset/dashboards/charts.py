@@ -258,6 +258,47 @@ def pivot(
     return Chart(name, title, about, DATASETS[dataset], "pivot_table_v2", tuple(where), params, (query,))
 
 
+def bubble(
+    name: str,
+    title: str,
+    dataset: str,
+    *,
+    entity: str,
+    series: str,
+    metrics: Sequence[str],
+    units: Sequence[str],
+    about: str = "",
+    where: Sequence[Where] = (),
+    size: str = "10",
+    number: str = ".2f",
+) -> Chart:
+    """A disc for each ``entity``, coloured by ``series``: ``metrics`` are x, y and size, ``units`` are of the axes.
+
+    The biggest disc is twice ``size`` pixels wider than the smallest. Series are listed by their letters.
+    """
+    x, y, extent = metrics
+    params = {
+        "entity": entity,
+        "series": series,
+        **{"x": x, "y": y, "size": extent},
+        "max_bubble_size": size,
+        "color_scheme": "supersetColors",
+        "opacity": 0.9,
+        "show_legend": True,
+        "legendType": "plain",
+        "legendOrientation": "top",
+        "legendSort": "asc",
+        **{"x_axis_label": units[0], "x_axis_title_margin": 30, "xAxisFormat": ",d", "xAxisBounds": [None, None]},
+        **{"y_axis_label": units[1], "y_axis_title_margin": 40, "y_axis_format": ",d", "y_axis_bounds": [None, None]},
+        "tooltipSizeFormat": number,
+        "truncateXAxis": False,
+        "truncateYAxis": False,
+        "row_limit": 1_000,
+    }
+    query = _query([entity, series], list(metrics), [], 1_000)
+    return Chart(name, title, about, DATASETS[dataset], "bubble_v2", tuple(where), params, (query,))
+
+
 def heatmap(
     name: str,
     title: str,

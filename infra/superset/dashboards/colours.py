@@ -2,6 +2,13 @@
 
 _BLUE, _ORANGE, _GREEN, _VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 _PURPLE, _SKY, _YELLOW, _GREY, _DARK = "#CC79A7", "#56B4E9", "#F0E442", "#999999", "#4D4D4D"
+_VIRIDIS = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
+"""From low to high, as readable in grey."""
+
+# From low to high, which is how a browser sorts them: in a map's legend Superset has no other order.
+TEMPERATURE_BANDS = ("18 °C or less", "18 to 20 °C", "20 to 22 °C", "22 to 24 °C", "24 °C and more")
+ERROR_BANDS = ("0.1 °C or less", "0.1 to 0.2 °C", "0.2 to 0.4 °C", "0.4 to 0.8 °C", "0.8 °C and more")
+UNKNOWN = "not known"
 
 LABEL_COLOURS = {
     "measured": _DARK,
@@ -32,6 +39,9 @@ LABEL_COLOURS = {
     "rolled_back": _PURPLE,
     "pinned": _ORANGE,
     "released": _YELLOW,
+    **dict(zip(TEMPERATURE_BANDS, _VIRIDIS, strict=True)),
+    **dict(zip(ERROR_BANDS, _VIRIDIS, strict=True)),
+    UNKNOWN: _GREY,
 }
 
 SEQUENTIAL = "schemeViridis"

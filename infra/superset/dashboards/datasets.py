@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from infra.superset.dashboards.colours import ERROR_BANDS, TEMPERATURE_BANDS, UNKNOWN
 from infra.superset.dashboards.queries import QUERIES
 from infra.superset.mongo_adapter.catalogue import TABLES
 from infra.superset.mongo_adapter.tables import Kind
@@ -37,6 +38,8 @@ LABELS = {
     "mean_staleness": "mean staleness (versions)",
     "error_temperature": "error (°C)",
     "persistence_error_temperature": "error of persistence (°C)",
+    "x": "x (m)",
+    "y": "y (m)",
     "anomaly_score": "anomaly score",
     "missing_rate": "missing (share)",
     "low_voltage": "below 2.4 V",
@@ -156,6 +159,12 @@ def _forecasts() -> dict[str, Metric]:
     return found
 
 
+def _bands(column: str, edges: tuple[float, ...], names: tuple[str, ...]) -> str:
+    """The name of the band that a value lies in; an edge belongs to the band below it."""
+    steps = "".join(f" WHEN {column} <= {edge} THEN '{name}'" for edge, name in zip(edges, names[:-1], strict=True))
+    return f"CASE WHEN {column} IS NULL THEN '{UNKNOWN}'{steps} ELSE '{names[-1]}' END"
+
+
 _COUNT = "COUNT(*)"
 _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
     "predictions": ("Forecasts, of the last 24 h of event time or of the range set.", "made_at", _forecasts(), {}),
@@ -175,8 +184,13 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
             "anomalies": Metric("devices", "COALESCE(SUM(anomaly), 0)"),
             "temperature": Metric("temperature (°C)", "AVG(reading_temperature)", ".1f"),
             "error": Metric("error (°C)", "AVG(error_temperature)", ".2f"),
+            "x_of": Metric("x (m)", "AVG(x)", ".1f"),
+            "y_of": Metric("y (m)", "AVG(y)", ".1f"),
         },
-        {},
+        {
+            "temperature_band": _bands("reading_temperature", (18, 20, 22, 24), TEMPERATURE_BANDS),
+            "error_band": _bands("error_temperature", (0.1, 0.2, 0.4, 0.8), ERROR_BANDS),
+        },
     ),
     "device_errors": (
         "One row a device, sensor and horizon: error since the device's previous update.",

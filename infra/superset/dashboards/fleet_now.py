@@ -1,7 +1,7 @@
 """Fleet now: what has been learned newest, who reports, what is wrong."""
 
 from infra.superset.dashboards import filters
-from infra.superset.dashboards.charts import bar, big_number, table, trend
+from infra.superset.dashboards.charts import bar, big_number, bubble, table, trend
 from infra.superset.dashboards.layout import Dashboard, row
 
 NOTE = """\
@@ -9,11 +9,12 @@ The fleet's newest model, who reports, whose newest bin is an alarm, and what co
 **event time** (UTC): the Intel Lab's readings are of 2004.
 
 **Empty?** `make up` starts the loop, `make status` says what has arrived. Devices show with their first update, \
-errors with the first global model. No alarm and no dead letter \
-is good news.
+errors with the first global model. The maps show devices whose positions are known: \
+`make up POSITIONS=file` says them for an own data set. No alarm and no dead letter is good news.
 """
 
 _HOURLY = (("sensor", "==", "temperature"), ("horizon_min", "==", 30))
+_PLACED = (("x", "IS NOT NULL", None),)
 
 DASHBOARD = Dashboard(
     "fleet-now",
@@ -110,6 +111,38 @@ DASHBOARD = Dashboard(
                     where=_HOURLY,
                     stacked=True,
                     unit="forecasts",
+                ),
+                6,
+            ),
+        ),
+        row(
+            62,
+            (
+                bubble(
+                    "map_of_temperature",
+                    "Map: temperature of the newest reading",
+                    "devices",
+                    entity="device_id",
+                    series="temperature_band",
+                    metrics=("x_of", "y_of", "temperature"),
+                    units=("x (m)", "y (m)"),
+                    where=_PLACED,
+                    number=".1f",
+                    about="Warmer devices are brighter and bigger. Of the newest reading learned from.",
+                ),
+                6,
+            ),
+            (
+                bubble(
+                    "map_of_error",
+                    "Map: error of temperature 30 min ahead",
+                    "devices",
+                    entity="device_id",
+                    series="error_band",
+                    metrics=("x_of", "y_of", "error"),
+                    units=("x (m)", "y (m)"),
+                    where=_PLACED,
+                    about="Worse forecasts are brighter and bigger: mean absolute error since the update before.",
                 ),
                 6,
             ),

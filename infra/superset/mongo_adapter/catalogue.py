@@ -97,6 +97,7 @@ _ALL = (
             *worked_out(error_temperature="float", persistence_error_temperature="float"),
             *columns("verdict.", anomaly="boolean", anomaly_score="float", fault="string"),
             Column("checked_at", "time", "verdict.target_at"),
+            *columns("place.numbers.", x="float", y="float"),
         ),
         reading="devices",
     ),

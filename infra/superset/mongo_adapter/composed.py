@@ -20,6 +20,9 @@ DEVICE_FIELDS = (
     *("device_id", "sequence", "event_time", "base_version", "example_count", "reading_partition", "last_offset"),
     *("dataset", "errors"),
 )
+PLACE = "place"
+"""The part of a device that says where it is: its newest placing, which no id names at once (``reader``)."""
+
 PARTS = {"reading": "sensor_readings", "verdict": "predictions"}
 """What else belongs to a device, and the collection where it is found by id."""
 

@@ -13,11 +13,12 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from infra.superset.mongo_adapter.composed import DEVICE_FIELDS, PARTS, VERSION_COUNTS, devices, ids_of, version
+from infra.superset.mongo_adapter.composed import DEVICE_FIELDS, PARTS, PLACE, VERSION_COUNTS, devices, ids_of, version
 from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, mongo_filter
 from infra.superset.mongo_adapter.rows import projection, rows_of
 from infra.superset.mongo_adapter.tables import Column, Table
 from infra.superset.mongo_adapter.windows import Progress, forecast_ids, reading_ids
+from schemas.positions import placed_id
 
 Row = dict[str, Any]
 Document = dict[str, Any]
@@ -87,13 +88,29 @@ def _by_id(mongo: Database[Any], table: Table, ids: Iterable[str], columns: Colu
 def _devices(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
     everything = list(mongo[table.collection].find({}, dict.fromkeys(DEVICE_FIELDS, 1)))
     parts = {column.path.partition(".")[0] for column in columns}
-    return devices(everything, *(_found(mongo, part, ids_of(part, everything)) for part in PARTS if part in parts))
+    found = [_found(mongo, part, ids_of(part, everything)) for part in PARTS if part in parts]
+    if PLACE in parts:
+        found.append((PLACE, placed(mongo, [device["device_id"] for device in everything])))
+    return devices(everything, *found)
 
 
 def _found(mongo: Database[Any], part: str, ids: Mapping[str, str]) -> tuple[str, dict[str, Document]]:
     """What a part of a device's row comes from, by device."""
     found = {each["_id"]: each for each in mongo[PARTS[part]].find({"_id": {"$in": sorted(ids.values())}})}
     return part, {device: found[id_] for device, id_ in ids.items() if id_ in found}
+
+
+def placed(mongo: Database[Any], device_ids: Sequence[str]) -> dict[str, Document]:
+    """By device, its newest placing. They are numbered without a gap, so each is looked up until there is none."""
+    newest: dict[str, Document] = {}
+    moved, number = list(device_ids), 0
+    while moved:
+        ids = {placed_id(device_id, number): device_id for device_id in moved}
+        found = mongo["fleet_analytics"].find({"_id": {"$in": sorted(ids)}}, {"numbers": 1})
+        later = {ids[each["_id"]]: each for each in found}
+        newest |= later
+        moved, number = sorted(later), number + 1
+    return newest
 
 
 def _versions(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:

@@ -35,8 +35,8 @@ TOPIC_OF = {
     "dead_letters": "dead_letters",
     "fleet_analytics": "fleet_analytics",
 }
-PARTS = {"reading": "iot_stream", "verdict": "predictions"}
-MAPS = ("numbers.", "labels.")  # What is in them, no schema says.
+PARTS = {"reading": "iot_stream", "verdict": "predictions", "place": "fleet_analytics"}
+MAPS = ("numbers.", "labels.", "place.numbers.")  # What is in them, no schema says.
 SENSORLESS = {"data_quality", "battery", "neighbours"}
 each_chart = pytest.mark.parametrize("chart", CHARTS.values(), ids=lambda chart: chart["slice_name"])
 each_dataset = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda file: file["table_name"])
@@ -241,3 +241,24 @@ def test_the_files_know_no_address_and_no_password():
     for text in FILES.values():
         assert "http" not in text
         assert "password" not in text.lower()
+
+
+def test_discs_of_a_map_have_a_colour_of_their_own_for_each_band_from_dark_to_bright(empty):
+    maps = [chart for chart in CHARTS.values() if chart["viz_type"] == "bubble_v2"]
+    assert len(maps) == 2
+    for chart in maps:
+        columns = DATASETS[chart["dataset_uuid"]]["columns"]
+        [band] = [column["expression"] for column in columns if column["column_name"] == chart["params"]["series"]]
+        [value] = set(re.findall(r"WHEN (\w+) <=", band))
+        edges = [float(edge) for edge in re.findall(r"<= ([\d.]+) THEN", band)]
+        assert edges == sorted(edges)
+        values = [None, *edges, edges[-1] + 1]
+        bands = [empty.execute(f"SELECT {band} FROM (SELECT ? AS {value})", [each]).fetchone()[0] for each in values]
+        assert len(set(bands)) == len(bands) == 6
+        [dashboard] = [each for each in DASHBOARDS.values() if chart in shown(each).values()]
+        colours = [dashboard["metadata"]["label_colors"][name] for name in bands]
+        assert len(set(colours)) == len(colours)
+        # As browsers compare, whose signs come before letters.
+        assert bands[1:] == sorted(bands[1:], key=lambda name: name.replace("°", " "))
+        lightness = [sum(int(colour[at : at + 2], 16) for at in (1, 3, 5)) for colour in colours[1:]]
+        assert lightness == sorted(lightness)

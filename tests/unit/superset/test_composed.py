@@ -13,8 +13,9 @@ from mongo_sink.rollups.fold import DAILY, HOURLY, SMALLEST, rolled_up
 from mongo_sink.rollups.scores import MILLIONTHS, score_of
 from schemas.events import HorizonError, Measurements
 from schemas.forecasts import prediction_id
+from schemas.positions import moves, placings
 from schemas.wire import Origin
-from tests.unit.superset.views import BIN, NOON, Collection, naive, prediction, reading, update
+from tests.unit.superset.views import BIN, NOON, Collection, naive, prediction, reading, stored, update
 
 HALF_HOUR = 1_800_000
 HOUR = 3_600_000
@@ -56,8 +57,24 @@ def test_a_device_comes_with_its_error_its_newest_verdict_and_how_far_it_is_behi
     assert rows(fleet, "devices", "device_id", conditions=[silent]) == [("mote-08",)]
 
 
+def test_a_device_is_where_it_was_put_last_and_whoever_was_taken_away_is_nowhere(fleet):
+    log = []
+    for file in ({"mote-07": (1.0, 2.0), "mote-08": (5.0, 6.0)}, {"mote-07": (3.0, 4.0)}, {"mote-07": (1.0, 2.5)}):
+        log += moves(placings(log), file, "test", "a file")
+    put = [stored(event, "fleet_analytics", 0, offset, "insight_id") for offset, event in enumerate(log)]
+    fleet["fleet_analytics"] = Collection(put)
+    assert rows(fleet, "devices", "device_id", "x", "y") == [("mote-07", 1.0, 2.5), ("mote-08", None, None)]
+    mapped = Condition("x", "not null", None)
+    assert rows(fleet, "devices", "device_id", conditions=[mapped]) == [("mote-07",)]
+    assert all(wanted.keys() == {"_id"} for wanted, _ in fleet["fleet_analytics"].asked)
+    fleet["fleet_analytics"] = Collection([])
+    assert rows(fleet, "devices", "device_id", conditions=[mapped]) == []
+
+
 def test_what_belongs_to_a_device_is_looked_up_only_where_it_is_asked_for(fleet):
+    fleet["fleet_analytics"] = Collection([])
     rows(fleet, "devices", "device_id", "state")
+    assert fleet["fleet_analytics"].asked == []
     assert fleet["sensor_readings"].asked == fleet["predictions"].asked == []
 
 
