@@ -2,8 +2,8 @@
 
 from infra.settings import ROOT
 
-LAB = ROOT.parent / "shared" / "data" / "intel_lab"
-DATA = LAB / "real_20040304_20040307.txt.gz"
+
+DATA = ROOT.parent / "shared" / "data" / "intel_lab" / "real_20040304_20040307.txt.gz"
 READINGS, REJECTED = 373_195, 2_116
 DAYS, DEVICES = 4, 52
 WINDOWS = DAYS * 48 - 6

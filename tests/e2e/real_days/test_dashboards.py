@@ -7,7 +7,7 @@ import pytest
 from benchmarks.sink.lag import behind
 from infra.superset.dashboards.catalogue import DASHBOARDS
 from tests.e2e.browser import Browser, artifacts, browsing
-from tests.e2e.real_days.lab import LAB, READINGS, WINDOWS
+from tests.e2e.real_days.lab import DEVICES, READINGS, WINDOWS
 from tests.e2e.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -39,8 +39,8 @@ def browser(real: System) -> Iterator[Browser]:
         return bool(status["mongo"]["sensor_readings"] == READINGS and real.version() >= WINDOWS)
 
     eventually(mirrored, 1200, "four days of readings in the views, and their models", 5)
-    for command in (["batch"], ["analytics", f"POSITIONS={LAB / 'mote_locs.txt'}"]):
-        done = real.make(*command, timeout=900)
+    for command in ("batch", "analytics"):
+        done = real.make(command, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
     eventually(lambda: not any(lags(real).values()), 300, "batch and analytics in the views", 5)
     with browsing(real.settings, artifacts(real.settings)) as browser:
@@ -61,6 +61,12 @@ def test_every_chart_of_a_dashboard_shows_data(browser: Browser, slug: str):
     assert {title for title, chart in shown.items() if chart.state == "empty"} <= MAY_BE_EMPTY
     assert page.problems() == []
     assert all(picture.stat().st_size > 50_000 for picture in pictures)
+
+
+def test_the_maps_show_every_device(browser: Browser):
+    shown = browser.dashboard("fleet-now").charts()
+    for title in ("Map: temperature of the newest reading", "Map: error of temperature 30 min ahead"):
+        assert sum(len(discs) for discs in shown[title].series.values()) == DEVICES
 
 
 def test_the_device_filter_changes_what_the_charts_show(browser: Browser, real: System):
