@@ -2,7 +2,6 @@
 
 from infra.settings import ROOT
 
-
 DATA = ROOT.parent / "shared" / "data" / "intel_lab" / "real_20040304_20040307.txt.gz"
 READINGS, REJECTED = 373_195, 2_116
 DAYS, DEVICES = 4, 52
