@@ -168,6 +168,7 @@ def _bands(column: str, edges: tuple[float, ...], names: tuple[str, ...]) -> str
 _COUNT = "COUNT(*)"
 _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
     "predictions": ("Forecasts, of the last 24 h of event time or of the range set.", "made_at", _forecasts(), {}),
+    "device_forecasts": ("The same of one device: the first, where none is chosen.", "made_at", _forecasts(), {}),
     "readings": (
         "The newest few thousand readings of each partition that devices have learned from.",
         "event_time",
@@ -323,7 +324,7 @@ _QUERIES: dict[str, tuple[str, str, dict[str, Metric]]] = {
         {"readings": Metric("readings", "SUM(readings)")},
     ),
     "device_values": (
-        "What a device measured and, at the time it was for, what each source had forecast.",
+        "What a device (the first, where none is chosen) measured, and what each source forecast for then.",
         "made_at",
         _values(),
     ),

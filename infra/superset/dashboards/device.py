@@ -35,7 +35,7 @@ def _of(sensor: str) -> list[Row]:
     errors = line(
         f"device_{sensor}_error",
         f"{sensor.capitalize()}: absolute error ({unit}), means of 30 min",
-        "predictions",
+        "device_forecasts",
         x="target_at",
         grain="PT30M",
         metrics=[f"{source}_error_{sensor}" for source in (*_SERIES[1:], "persistence")],
@@ -64,7 +64,7 @@ DASHBOARD = Dashboard(
                 scatter(
                     "device_scores",
                     "Anomaly score of each bin",
-                    "predictions",
+                    "device_forecasts",
                     x="made_at",
                     metrics=("usual_score", "anomaly_score_of_alarm"),
                     where=(("source", "==", "local"), ("anomaly_score", "IS NOT NULL", None)),
@@ -97,7 +97,7 @@ DASHBOARD = Dashboard(
                 table(
                     "device_alarms",
                     "Bins with an alarm, newest first",
-                    "predictions",
+                    "device_forecasts",
                     columns=(
                         *("made_at", "source", "fault", "anomaly_score", "persistence_temperature"),
                         *("persistence_humidity", "persistence_light", "persistence_voltage"),

@@ -34,10 +34,10 @@ WHERE before IS NOT NULL GROUP BY hour
     "device_values": Query(
         f"""
 SELECT device_id, horizon_min, made_at, made_at AS at, 'measured' AS series, anomaly, {_values("persistence")}
-FROM predictions WHERE source = 'local'
+FROM device_forecasts WHERE source = 'local'
 UNION ALL
 SELECT device_id, horizon_min, made_at, target_at, source, NULL, {_values("forecast")}
-FROM predictions
+FROM device_forecasts
 """,  # noqa: S608
         {
             **{"device_id": "string", "horizon_min": "integer", "made_at": "time", "at": "time"},

@@ -51,23 +51,21 @@ _ROLLED_UP = (
     *columns("sums.", unit=MILLIONTHS, absolute_error="float", persistence_absolute_error="float"),
 )
 
+_FORECASTS = (
+    *columns(prediction_id="string", source="string", device_id="string", model_version="integer"),
+    *columns(made_at="time", target_at="time"),
+    _horizon(),
+    *_measurements("forecast"),
+    *_measurements("persistence"),
+    *_measurements("actual"),
+    *_measurements("error"),
+    *columns(anomaly_score="float", anomaly="boolean", reading_partition="integer", reading_offset="integer"),
+    *columns(dataset="string", fault="string", stale="boolean"),
+)
+
 _ALL = (
-    Table(
-        "predictions",
-        "predictions",
-        (
-            *columns(prediction_id="string", source="string", device_id="string", model_version="integer"),
-            *columns(made_at="time", target_at="time"),
-            _horizon(),
-            *_measurements("forecast"),
-            *_measurements("persistence"),
-            *_measurements("actual"),
-            *_measurements("error"),
-            *columns(anomaly_score="float", anomaly="boolean", reading_partition="integer", reading_offset="integer"),
-            *columns(dataset="string", fault="string", stale="boolean"),
-        ),
-        reading="forecasts",
-    ),
+    Table("predictions", "predictions", _FORECASTS, reading="forecasts"),
+    Table("device_forecasts", "predictions", _FORECASTS, reading="forecasts", one_device=True),
     Table(
         "readings",
         "sensor_readings",

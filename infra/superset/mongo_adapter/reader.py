@@ -17,7 +17,7 @@ from infra.superset.mongo_adapter.composed import DEVICE_FIELDS, PARTS, PLACE, V
 from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, mongo_filter
 from infra.superset.mongo_adapter.rows import projection, rows_of
 from infra.superset.mongo_adapter.tables import Column, Table
-from infra.superset.mongo_adapter.windows import Progress, forecast_ids, reading_ids
+from infra.superset.mongo_adapter.windows import Progress, first_device, forecast_ids, reading_ids
 from schemas.positions import placed_id
 
 Row = dict[str, Any]
@@ -70,7 +70,10 @@ def _find(mongo: Database[Any], table: Table, conditions: Conditions, columns: C
 def _forecasts(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
     bin_ms = int(os.environ.get("FEDLOG_BIN_MS", "300000"))
     versions = batch_versions(mongo) if chosen(conditions, "source", ["batch"]) else ()
-    return _by_id(mongo, table, forecast_ids(fleet(mongo), conditions, bin_ms, versions), columns)
+    everything = fleet(mongo)
+    if table.one_device:
+        conditions = [*conditions, *first_device(everything, conditions)]
+    return _by_id(mongo, table, forecast_ids(everything, conditions, bin_ms, versions), columns)
 
 
 def _readings(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:

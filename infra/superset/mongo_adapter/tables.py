@@ -35,6 +35,7 @@ class Table(NamedTuple):
         unwind: field whose items are rows.
         items: the rows in that field's value; an array's are its items.
         joined: record that comes from another collection.
+        one_device: whether a query that chooses no device gets the first one's rows only.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Table(NamedTuple):
     unwind: str = ""
     items: Items = tuple
     joined: str = ""
+    one_device: bool = False
 
     def column(self, name: str) -> Column:
         """The column called ``name``."""

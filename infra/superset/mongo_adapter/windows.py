@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from infra.superset.mongo_adapter.conditions import Condition, chosen, span
+from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, span
 from schemas.forecasts import prediction_id
 
 SOURCES = ("local", "stream")
@@ -105,6 +105,15 @@ def forecast_ids(
         for device_id, horizon, bins in spans
         for made_at in bins
     )
+
+
+def first_device(fleet: Iterable[Progress], conditions: Sequence[Condition]) -> Iterator[Condition]:
+    """The condition that keeps the first device of those that the conditions allow; none where they name devices."""
+    about = [condition for condition in conditions if condition.column == "device_id"]
+    if not any(condition.operator == "in" for condition in about):
+        allowed = (device.device_id for device in fleet if meets({"device_id": device.device_id}, about))
+        if (first := min(allowed, default=None)) is not None:
+            yield Condition("device_id", "in", frozenset({first}))
 
 
 def reading_ids(fleet: Iterable[Progress], conditions: Sequence[Condition] = ()) -> Iterator[str]:

@@ -22,11 +22,11 @@ def moment(ms):
     return START + timedelta(milliseconds=ms)
 
 
-def forecasts(hours, source="local"):
+def forecasts(hours, source="local", device="mote-07"):
     ends = range(NOON - hours * 3_600_000, NOON + 1, BIN)
-    ids = [prediction_id(source, "mote-07", HALF_HOUR, end) for end in ends]
+    ids = [prediction_id(source, device, HALF_HOUR, end) for end in ends]
     return [
-        prediction(id_, source, "mote-07", end, HALF_HOUR, Measurements(n, 0, 0, 0))
+        prediction(id_, source, device, end, HALF_HOUR, Measurements(n, 0, 0, 0))
         for n, (id_, end) in enumerate(zip(ids, ends, strict=True))
     ]
 
@@ -68,6 +68,29 @@ def test_a_condition_keeps_what_meets_it(mongo):
     assert (
         rows(mongo, "predictions", "made_at", conditions=[Condition("device_id", "in", frozenset({"mote-99"}))]) == []
     )
+
+
+def test_of_one_device_at_a_time_the_first_is_shown_unless_others_are_named(mongo):
+    mongo["local_models"].append(update("mote-06", NOON, 5, ERRORS))
+    mongo["predictions"] += forecasts(3, device="mote-06")
+
+    def devices(table, *conditions):
+        return sorted({device for (device,) in rows(mongo, table, "device_id", conditions=conditions)})
+
+    assert devices("predictions") == ["mote-06", "mote-07"]
+    assert devices("device_forecasts") == ["mote-06"]
+    assert devices("device_forecasts", Condition("device_id", "gt", "mote-06")) == ["mote-07"]
+    assert devices("device_forecasts", Condition("device_id", "in", frozenset({"mote-07"}))) == ["mote-07"]
+    both = Condition("device_id", "in", frozenset({"mote-06", "mote-07"}))
+    assert devices("device_forecasts", both) == ["mote-06", "mote-07"]
+
+
+def test_the_first_device_shows_the_same_whether_it_was_chosen_or_not(mongo):
+    shown = "source", "made_at", "forecast_temperature"
+    chosen = [Condition("device_id", "in", frozenset({"mote-07"}))]
+    first = rows(mongo, "device_forecasts", *shown)
+    assert first == rows(mongo, "predictions", *shown, conditions=chosen)
+    assert len(first) == 2 * (24 * 12 + 1)
 
 
 def test_the_newest_readings_of_every_partition_are_shown(mongo):
