@@ -25,10 +25,10 @@ OFFSETS_BACK, OFFSETS_AHEAD = 1_000, 500
 """Readings looked up per partition, before and after the newest that was learned from."""
 
 DEFAULT_IDS = 12_000
-"""Lookups of a query that sets no start: about a second of the stand-in's."""
+"""Lookups of a query that sets no start: well under a second of the stand-in's."""
 
 MAX_IDS = 200_000
-"""Lookups one query may need (some 20 s on the stand-in)."""
+"""Lookups one query may need (some 10 s on the stand-in)."""
 
 _MILLISECOND, _HOUR = timedelta(milliseconds=1), timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1)  # MongoDB's dates are read as naive UTC
