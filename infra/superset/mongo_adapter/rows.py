@@ -9,9 +9,12 @@ from infra.superset.mongo_adapter.tables import Column, Table
 def projection(table: Table, columns: Collection[Column]) -> dict[str, int]:
     """What ``find`` has to return for these columns: never the weights, and ``_id`` only where nothing else is.
 
-    What a whole field's items are made of, as a histogram, lies below a path of its own: its field comes whole.
+    What a whole field's items are made of, as a histogram, lies below a path of its own: its field comes whole. Where
+    items are rows and no column of theirs is wanted, one comes all the same: there are as many rows as items.
     """
     whole = {table.unwind} if table.items is not tuple else set()
+    if table.unwind and not any(map(table.unwound, columns)):
+        columns = [*columns, next(filter(table.unwound, table.columns))]
     paths = (column.path for column in columns if column.path)
     wanted = dict.fromkeys((table.unwind if path.partition(".")[0] in whole else path for path in paths), 1)
     return {**wanted, "_id": 0} if wanted else {"_id": 1}

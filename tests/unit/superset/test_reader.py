@@ -123,6 +123,13 @@ def test_too_much_is_refused_with_a_way_out():
     assert len(list(forecast_ids(fleet, [], BIN))) < MAX_IDS
 
 
+def test_items_come_also_where_no_column_of_theirs_is_asked_for():
+    sources = projection(TABLES["errors_by_day"], [TABLES["errors_by_day"].column("source")])
+    assert sources == {"source": 1, "sums.sensor": 1, "_id": 0}
+    assert projection(TABLES["errors_by_day"], []) == {"sums.sensor": 1, "_id": 0}
+    assert projection(TABLES["error_distribution"], []) == {"sums": 1, "_id": 0}
+
+
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_weights_are_never_read(table):
     assert "weights" not in projection(table, table.columns)
