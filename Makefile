@@ -24,7 +24,7 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 export UV_COMPILE_BYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status watch logs models verify lineage rollback release inspect diff tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay byzantine test check clean install preflight
+.PHONY: help up down status watch logs models verify lineage rollback release inspect diff tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay bench-dashboards byzantine test check clean install preflight
 
 help: ## What can be done.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -118,6 +118,9 @@ bench-sink: install $(BUILD)/env/core/.bench $(BUILD)/jars/.connect ## How fast 
 
 bench-replay: install $(BUILD)/env/core/.bench ## Every view rebuilt from 1,000,000 events, and the server's share of it (EVENTS=n FORMAT=json).
 	@$(CORE) -m benchmarks.sink.rebuild $(if $(EVENTS),--events $(EVENTS)) --format $(FORMAT)
+
+bench-dashboards: install $(BUILD)/env/core/.bench ## How long every dashboard's charts take with 1,000,000 predictions stored, beside plain scans (PREDICTIONS=n FORMAT=json).
+	@$(CORE) -m benchmarks.dashboards $(if $(PREDICTIONS),--predictions $(PREDICTIONS)) --format $(FORMAT)
 
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
