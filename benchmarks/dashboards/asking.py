@@ -13,6 +13,9 @@ from infra.superset.dashboards import layout
 from infra.superset.dashboards.filters import Filter, applies
 from infra.superset.dashboards.layout import Dashboard
 
+NONE_CHOSEN = " (no device)"
+"""Behind the title of a chart of one device, where it is asked without one."""
+
 CONNECTIONS = 6
 """That a browser opens to one server at a time."""
 
@@ -64,7 +67,7 @@ def questions(client: httpx.Client, dashboard: Dashboard) -> Iterator[Question]:
         ]
         yield Question(dashboard.slug, chart.title, narrowed(body, chosen))
         if chosen:
-            yield Question(dashboard.slug, f"{chart.title} (no device chosen)", body)
+            yield Question(dashboard.slug, chart.title + NONE_CHOSEN, body)
 
 
 def narrowed(body: dict[str, Any], conditions: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 Shillelagh reads ``x IN (a, b, c)`` once for each value, though SQLite hands over the whole list if it is asked to; it
 mixes up constraints as soon as SQLite declares one of them unusable ("xBestIndex malfunction"); and it passes integers
-as text, by which MAX(9, 10) is 9.
+as text, by which MAX(9, 10) is 9. And it writes moments with a T, where Superset's conditions have a space: SQLite
+compares them as text where a query hides them from the table, as window functions do, and a day's last hours got lost.
 """
 
 import json
+from datetime import datetime
 from typing import Any
 
 import apsw  # type: ignore[import-not-found]  # Only Superset's environment has it.
 from shillelagh.backends.apsw import db, vt
-from shillelagh.fields import Integer
+from shillelagh.fields import FastISODateTime, Integer
 
 _WHOLE_LISTS = {"TEXT", "BIGINT", "REAL"}  # Shillelagh converts values of other types, one by one.
 
@@ -19,6 +21,13 @@ class BigInteger(Integer):
     """An integer that reaches SQLite as one; SQLite's own has 64 bits, as MongoDB's."""
 
     type = "BIGINT"
+
+
+class _Moment(FastISODateTime):
+    """A moment as Superset writes it, naive UTC: ``2004-03-01 12:00:00``, with microseconds where there are some."""
+
+    def format(self, value: datetime | None) -> str | None:
+        return None if value is None else value.isoformat(sep=" ")
 
 
 class _Cursor(vt.VTCursor):
@@ -65,6 +74,7 @@ class _Module(vt.VTModule):
 
 
 def install() -> None:
-    """Make Shillelagh's connections in this process build these tables, and know ``BigInteger``."""
+    """Make Shillelagh's connections in this process build these tables, and know ``BigInteger`` and moments so."""
     vt.type_map[BigInteger.type] = BigInteger
+    vt.type_map[_Moment.type] = _Moment
     db.VTModule = _Module
