@@ -7,7 +7,7 @@ from confluent_kafka import Message
 
 from mongo_sink.task import SinkRecord
 from schemas.codec import Codec, UndecodableRecord
-from schemas.wire import Origin, is_mark
+from schemas.wire import Origin, is_mark, written_at
 
 Undecodable = tuple[Origin, bytes, UndecodableRecord]
 
@@ -33,7 +33,8 @@ def decoded(codec: Codec, messages: Iterable[Message], deletes: Callable[[str], 
     batch = Decoded([], [])
     for message in messages:
         key, value = message.key(), message.value()
-        origin = Origin(message.topic(), message.partition(), message.offset(), key, message.timestamp()[1])
+        place = message.topic(), message.partition(), message.offset()
+        origin = Origin(*place, key, message.timestamp()[1], written_at(message.headers()))
         if value is None and deletes(origin.topic):
             batch.records.append(SinkRecord(origin, b"", None))
         elif not is_mark(origin.topic, value):

@@ -45,12 +45,16 @@ def value_of(record: Document, topic: str) -> Document:
 
 
 def placed(document: Document, origin: Origin) -> Document:
-    """The document as it is written: ``_id`` first, ``_log: {topic, partition, offset}`` last. Changes it."""
+    """The document as it is written: ``_id`` first, ``_log`` last. Changes it.
+
+    ``_log`` is ``{topic, partition, offset}``, and ``written_at`` where the record says that.
+    """
     if "_id" in document and next(iter(document)) != "_id":
         document = {"_id": document["_id"], **document}
-    topic, partition, offset, _, _ = origin
     document.pop("_log", None)
-    document["_log"] = {"topic": topic, "partition": partition, "offset": offset}
+    document["_log"] = {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset}
+    if origin.written_at is not None:
+        document["_log"]["written_at"] = date(origin.written_at)
     return document
 
 

@@ -1,11 +1,13 @@
 """Events onto the log, in order and without gaps."""
 
 import logging
+import time
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from producers.outgoing import Outgoing
 from schemas.codec import Codec
+from schemas.wire import stamped
 
 _CONFIG = {
     "acks": "all",
@@ -46,7 +48,7 @@ class Writer:
                 record.key,
                 outgoing.partition,
                 timestamp=record.timestamp,
-                headers=record.headers or None,
+                headers=stamped(record, time.time()) or None,
             )
         except BufferError:
             return False

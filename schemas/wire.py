@@ -1,6 +1,6 @@
 """Records as they lie on the log: key, value, headers, timestamp. No serialization here, only what goes where."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -20,6 +20,11 @@ from schemas.events import (
 Headers = list[tuple[str, bytes]]
 WATERMARK = "watermark"
 """Header in ``local_updates``: what the writer's watermark was when the record was written, ms as text."""
+
+WRITTEN_AT = "written_at"
+"""Header of readings and forecasts: the wall clock of who wrote the record, ms as text. Record timestamps are of event
+time; this is for people who ask how long a forecast took, and nothing is decided by it."""
+STAMPED = frozenset({"iot_stream", "predictions"})
 
 
 _KEYED_BY: dict[type, str] = {
@@ -44,13 +49,14 @@ def is_mark(topic: str, value: bytes | None) -> bool:
 
 
 class Origin(NamedTuple):
-    """Where a record that was read lies on the log."""
+    """Where a record that was read lies on the log, and what it says beside its value."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None = None
     timestamp: int | None = None
+    written_at: int | None = None
 
 
 def place_id(topic: str, partition: int, offset: int) -> str:
@@ -116,6 +122,19 @@ def headers_of(event: Event) -> Headers:
         case FleetInsight():
             shown = {"kind": event.kind, "start": iso(event.start)}
     return [(name, str(value).encode()) for name, value in shown.items()]
+
+
+def stamped(record: Record, now: float) -> Headers:
+    """The record's headers, with ``WRITTEN_AT`` where its topic has that; ``now`` in seconds since 1970."""
+    return [*record.headers, (WRITTEN_AT, str(int(now * 1000)).encode())] if record.topic in STAMPED else record.headers
+
+
+def written_at(headers: Iterable[tuple[str, bytes | None]] | None) -> int | None:
+    """What ``WRITTEN_AT`` says, ms; None where it is not there, or says no time."""
+    for name, value in headers or ():
+        if name == WRITTEN_AT and value and value.isdigit() and len(value) < 15:
+            return int(value)
+    return None
 
 
 def error_summary(model: GlobalModel) -> str:

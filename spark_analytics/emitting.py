@@ -1,6 +1,7 @@
 """Records onto the log from a Spark task: acknowledged by Kafka before the task ends."""
 
 import gc
+import time
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -9,7 +10,7 @@ from confluent_kafka import KafkaException, Producer
 
 from schemas.codec import Codec
 from schemas.events import Event
-from schemas.wire import Record
+from schemas.wire import Record, stamped
 
 FLUSH_S = 60
 
@@ -66,7 +67,7 @@ def write(records: Iterable[Record], bootstrap: str) -> int:
                     record.topic,
                     key=record.key,
                     value=record.value,
-                    headers=record.headers,
+                    headers=stamped(record, time.time()),
                     timestamp=record.timestamp,
                     on_delivery=delivered,
                 )

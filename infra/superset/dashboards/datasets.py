@@ -41,6 +41,7 @@ LABELS = {
     "x": "x (m)",
     "y": "y (m)",
     "anomaly_score": "anomaly score",
+    "latency_s": "latency (s, wall clock)",
     "missing_rate": "missing (share)",
     "low_voltage": "below 2.4 V",
     "days_left": "days left",
@@ -175,6 +176,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
         {"readings": Metric("readings", _COUNT)},
         {},
     ),
+    "latencies": ("One row a forecast of the fleet's last hour, not scored yet.", "made_at", {}, {}),
     "devices": (
         "One row a device: its newest update, the newest reading behind it, and the newest verdict on a bin.",
         "event_time",
@@ -317,7 +319,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
     ),
 }
 
-_QUERIES: dict[str, tuple[str, str, dict[str, Metric]]] = {
+_QUERIES: dict[str, tuple[str, str | None, dict[str, Metric]]] = {
     "readings_by_hour": (
         "One row an hour: readings that local forecasts of 30 min were made from.",
         "hour",
@@ -335,6 +337,16 @@ _QUERIES: dict[str, tuple[str, str, dict[str, Metric]]] = {
             "pairs": Metric("forecasts of both", _COUNT),
             "mean_difference": Metric("mean difference (°C)", "AVG(ABS(stream - batch))", ".4f"),
             "largest_difference": Metric("largest difference (°C)", "MAX(ABS(stream - batch))", ".4f"),
+        },
+    ),
+    "latency": (
+        "One row a forecast of the fleet's last hour of event time: how long it took after its newest reading.",
+        None,
+        {
+            "forecasts": Metric("forecasts", _COUNT),
+            "median_latency": Metric("median (s)", "MIN(CASE WHEN rank >= 0.5 THEN latency_s END)", ".2f"),
+            "high_latency": Metric("95 % within (s)", "MIN(CASE WHEN rank >= 0.95 THEN latency_s END)", ".2f"),
+            "longest_latency": Metric("longest (s)", "MAX(latency_s)", ".2f"),
         },
     ),
     "source_progress": (
@@ -377,9 +389,9 @@ def _all() -> dict[str, Dataset]:
     for name, (about, time, metrics, computed) in _TABLES.items():
         columns = {column.name: column.kind for column in TABLES[name].columns if column.name not in hidden(name)}
         found[name] = Dataset(name, about, time, columns, metrics, computed)
-    for name, (about, time, metrics) in _QUERIES.items():
+    for name, (said, moment, measured) in _QUERIES.items():
         query = QUERIES[name]
-        found[name] = Dataset(name, about, time, query.columns, metrics, sql=query.sql)
+        found[name] = Dataset(name, said, moment, query.columns, measured, sql=query.sql)
     return found
 
 

@@ -61,6 +61,14 @@ WHERE source = 'batch' AND stream IS NOT NULL AND batch IS NOT NULL
             **{"stream": "float", "batch": "float", "versions": "string"},
         },
     ),
+    "latency": Query(
+        """
+SELECT source, device_id, made_at, latency_s,
+  PERCENT_RANK() OVER (PARTITION BY source ORDER BY latency_s) AS rank
+FROM latencies
+""",
+        {"source": "string", "device_id": "string", "made_at": "time", "latency_s": "float", "rank": "float"},
+    ),
     "source_progress": Query(
         """
 SELECT source, reading_partition, newest_hour, newest_offset - offset_of_source AS readings_after,

@@ -67,6 +67,12 @@ _ALL = (
     Table("predictions", "predictions", _FORECASTS, reading="forecasts"),
     Table("device_forecasts", "predictions", _FORECASTS, reading="forecasts", one_device=True),
     Table(
+        "latencies",
+        "predictions",
+        (*columns(source="string", device_id="string", made_at="time"), *worked_out(latency_s="float")),
+        reading="latencies",
+    ),
+    Table(
         "readings",
         "sensor_readings",
         (

@@ -11,10 +11,12 @@ from itertools import islice
 from typing import Any
 
 from pymongo import MongoClient
+from pymongo.collection import Collection as Mongo
 from pymongo.database import Database
 
 from infra.superset.mongo_adapter.composed import DEVICE_FIELDS, PARTS, PLACE, VERSION_COUNTS, devices, ids_of, version
 from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, mongo_filter
+from infra.superset.mongo_adapter.latencies import FORECAST_FIELDS, READING_FIELDS, about, behind, latencies
 from infra.superset.mongo_adapter.rows import projection, rows_of
 from infra.superset.mongo_adapter.tables import Column, Table
 from infra.superset.mongo_adapter.windows import Progress, first_device, forecast_ids, reading_ids
@@ -70,24 +72,36 @@ def _find(mongo: Database[Any], table: Table, conditions: Conditions, columns: C
 
 
 def _forecasts(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
-    bin_ms = int(os.environ.get("FEDLOG_BIN_MS", "300000"))
     versions = batch_versions(mongo) if chosen(conditions, "source", ["batch"]) else ()
     everything = fleet(mongo)
     if table.one_device:
         conditions = [*conditions, *first_device(everything, conditions)]
-    return _by_id(mongo, table, forecast_ids(everything, conditions, bin_ms, versions), columns)
+    ids = forecast_ids(everything, conditions, _bin_ms(), versions)
+    return _by_id(mongo[table.collection], ids, projection(table, columns))
 
 
 def _readings(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
-    return _by_id(mongo, table, reading_ids(fleet(mongo), conditions), columns)
+    return _by_id(mongo[table.collection], reading_ids(fleet(mongo), conditions), projection(table, columns))
 
 
-def _by_id(mongo: Database[Any], table: Table, ids: Iterable[str], columns: Columns) -> Iterator[Document]:
+def _latencies(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
+    everything = fleet(mongo)
+    ids = forecast_ids(everything, [*conditions, *about(everything)], _bin_ms())
+    forecasts = list(_by_id(mongo[table.collection], ids, dict.fromkeys(FORECAST_FIELDS, 1)))
+    wanted = sorted({behind(forecast) for forecast in forecasts})
+    readings = _by_id(mongo["sensor_readings"], wanted, dict.fromkeys(READING_FIELDS, 1))
+    return latencies(forecasts, {reading["_id"]: reading for reading in readings})
+
+
+def _bin_ms() -> int:
+    return int(os.environ.get("FEDLOG_BIN_MS", "300000"))
+
+
+def _by_id(collection: Mongo[Any], ids: Iterable[str], fields: Mapping[str, int]) -> Iterator[Document]:
     pending = iter(ids)
     while some := list(islice(pending, IDS_A_FIND)):
         # By id only: with any other key in the filter the stand-in would scan instead of look up.
-        wanted = {"_id": {"$in": some}}
-        yield from mongo[table.collection].find(wanted, projection(table, columns)).batch_size(IDS_A_FIND)
+        yield from collection.find({"_id": {"$in": some}}, fields).batch_size(IDS_A_FIND)
 
 
 def _devices(mongo: Database[Any], table: Table, conditions: Conditions, columns: Columns) -> Iterator[Document]:
@@ -134,6 +148,7 @@ _READINGS: dict[str, Callable[..., Iterator[Document]]] = {
     "readings": _readings,
     "devices": _devices,
     "versions": _versions,
+    "latencies": _latencies,
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["string", "integer", "float", "boolean", "time"]
-Reading = Literal["find", "forecasts", "readings", "devices", "versions"]
+Reading = Literal["find", "forecasts", "readings", "devices", "versions", "latencies"]
 Items = Callable[[Any], Iterable[Mapping[str, Any]]]
 
 

@@ -69,6 +69,13 @@ def test_the_maps_show_every_device(browser: Browser):
         assert sum(len(discs) for discs in shown[title].series.values()) == DEVICES
 
 
+def test_stream_and_local_forecasts_say_how_long_they_took(browser: Browser):
+    shown = browser.dashboard("stream-and-batch").charts()["From a reading to the forecast, wall clock"]
+    took = {row["source"]: float(row["median (s)"]) for row in shown.rows}
+    assert took.keys() == {"local", "stream"}
+    assert all(0 < seconds < 600 for seconds in took.values()), took
+
+
 def test_the_device_filter_changes_what_the_charts_show(browser: Browser, real: System):
     page = browser.dashboard("device")
     before = page.charts()[MEASURED].series

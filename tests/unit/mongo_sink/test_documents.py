@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 import bson
 import pytest
 
-from mongo_sink.documents import position_of
+from mongo_sink.documents import placed, position_of
 from schemas.topics import TOPIC_OF
+from schemas.wire import Origin
 from tests.unit.mongo_sink.sink_events import ROOM, document, global_model, letter, prediction, reading, update, weights
 
 MOMENT = datetime(2004, 3, 4, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -19,6 +20,13 @@ def test_a_document_is_id_then_the_events_fields_then_its_place_and_survives_bso
     assert position_of(made) == (TOPIC_OF[type(event)], 3, 12)
     options = bson.codec_options.CodecOptions(tz_aware=True)
     assert bson.decode(bson.encode(made), options) == made
+
+
+def test_a_document_says_when_its_record_was_written_where_that_does():
+    origin = Origin("predictions", 3, 12, written_at=1_078_401_600_123)
+    made = placed({"forecast": 1, "_id": "a"}, origin)
+    assert made["_log"] == {"topic": "predictions", "partition": 3, "offset": 12, "written_at": MOMENT}
+    assert position_of(made) == ("predictions", 3, 12)
 
 
 def test_moments_are_dates_to_the_millisecond_and_absent_ones_are_null():

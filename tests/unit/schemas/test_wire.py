@@ -17,7 +17,7 @@ from schemas.events import (
     WindowPart,
     WindowPlan,
 )
-from schemas.wire import Origin, dead_letter, error_summary, headers_of, iso, key_of, timestamp_of
+from schemas.wire import Origin, dead_letter, error_summary, headers_of, iso, key_of, stamped, timestamp_of, written_at
 from tests.unit.schemas.samples import EMPTY, FULL, HALF_HOUR, NOON
 
 READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND, PLAN, PART, INSIGHT = FULL
@@ -143,3 +143,21 @@ def test_the_samples_are_of_every_class():
         FleetInsight,
     ]
     assert PREDICTION.target_at - PREDICTION.made_at == HALF_HOUR
+
+
+def test_readings_and_forecasts_say_when_they_were_written_beside_what_is_shown(codec):
+    told = {type(event).__name__: stamped(codec.encode(event), 1_700_000_000.1239) for event in FULL}
+    assert {name for name, headers in told.items() if written_at(headers) is not None} == {"Reading", "Prediction"}
+    assert written_at(told["Reading"]) == 1_700_000_000_123
+    shown = dict(told["Prediction"])
+    assert shown.pop("written_at") == b"1700000000123"
+    assert shown == dict(headers_of(next(event for event in FULL if isinstance(event, Prediction))))
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"-1", b"1.5", b"soon", b"1" * 15, b"9" * 5_000], ids=lambda value: str(value)[:9]
+)
+def test_what_is_no_time_is_none(value):
+    assert written_at([("written_at", value)]) is None
+    assert written_at([("source", b"1")]) is None
+    assert written_at(None) is None

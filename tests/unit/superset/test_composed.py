@@ -157,3 +157,42 @@ def test_batch_forecasts_are_named_by_their_versions():
     assert list(forecast_ids(one, wanted, BIN, [3, 7])) == expected
     seventh = [*wanted, Condition("model_version", "in", frozenset({7}))]
     assert list(forecast_ids(one, seventh, BIN, [3, 7])) == expected[1:]
+
+
+def test_a_latency_is_from_the_newest_readings_record_to_the_forecasts():
+    two_hours = 4 * HALF_HOUR
+
+    def written(document, ms):
+        return document | {"_log": document["_log"] | {"written_at": moment(NOON + ms)}}
+
+    def made(source, at, offset, ms, actual=None):
+        each = prediction("p", source, "mote-07", at, two_hours, Measurements(1, 2, 3, 4))
+        own = prediction_id(source, "mote-07", two_hours, at)
+        each |= {"_id": own, "reading_offset": offset, "actual": actual}
+        return written(each, ms) if ms else each
+
+    errors = (HorizonError("temperature", two_hours, 2, 0.5, 1.0),)
+    mongo = {
+        "local_models": Collection([update("mote-07", NOON, 5, errors)]),
+        "sensor_readings": Collection([written(reading("mote-07", 5), 1_000), reading("mote-07", 6)]),
+        "predictions": Collection(
+            [
+                made("local", NOON, 5, 1_250),
+                made("stream", NOON, 5, 4_000),
+                made("local", NOON - BIN, 6, 9_000),  # its reading's record says no time
+                made("stream", NOON - BIN, 5, 0),  # its own does not
+                made("local", NOON - 2 * BIN, 5, 9_000, {"temperature": 1.0}),  # a score's record
+                made("local", NOON - HOUR - BIN, 5, 9_000),  # long ago
+            ]
+        ),
+    }
+    assert rows(mongo, "latencies", "source", "made_at", "latency_s") == [
+        ("local", moment(NOON), 0.25),
+        ("stream", moment(NOON), 3.0),
+    ]
+    streamed = Condition("source", "in", frozenset({"stream"}))
+    assert rows(mongo, "latencies", "latency_s", conditions=[streamed]) == [(3.0,)]
+    assert all(
+        wanted.keys() == {"_id"} for name in ("predictions", "sensor_readings") for wanted, _ in mongo[name].asked
+    )
+    assert rows(mongo | {"local_models": Collection([])}, "latencies", "latency_s") == []

@@ -1,11 +1,12 @@
 package dev.fedlog.flink;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.types.Row;
 
-/** A row of {@link Marked} as the record it describes. */
+/** A row of {@link Marked} as the record it describes; a forecast's says when it was written, as {@code schemas.wire} has it. */
 public final class ToRecord implements KafkaRecordSerializationSchema<Row> {
     private static final long serialVersionUID = 1L;
 
@@ -19,6 +20,10 @@ public final class ToRecord implements KafkaRecordSerializationSchema<Row> {
                 (byte[]) row.getField(2));
         Map<String, byte[]> headers = row.getFieldAs(3);
         headers.forEach(record.headers()::add);
+        if (record.topic().equals("predictions")) {
+            String now = Long.toString(System.currentTimeMillis());
+            record.headers().add("written_at", now.getBytes(StandardCharsets.US_ASCII));
+        }
         return record;
     }
 }
