@@ -1,0 +1,1 @@
+"""What a Trino over the sink's MongoDB needs (docs/trino.md)."""
