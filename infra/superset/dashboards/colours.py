@@ -6,8 +6,9 @@ _VIRIDIS = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")
 """From low to high, as readable in grey."""
 
 # From low to high, which is how a browser sorts them: in a map's legend Superset has no other order.
-TEMPERATURE_BANDS = ("18 °C or less", "18 to 20 °C", "20 to 22 °C", "22 to 24 °C", "24 °C and more")
-ERROR_BANDS = ("0.1 °C or less", "0.1 to 0.2 °C", "0.2 to 0.4 °C", "0.4 to 0.8 °C", "0.8 °C and more")
+TEMPERATURE_BANDS = ("18 or less", "18 to 20", "20 to 22", "22 to 24", "24 and more")
+ERROR_BANDS = ("0.1 or less", "0.1 to 0.25", "0.25 to 0.5", "0.5 to 1", "1 and more")
+"""Of °C; short, for a legend has one line."""
 UNKNOWN = "not known"
 
 LABEL_COLOURS = {

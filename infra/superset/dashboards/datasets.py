@@ -192,7 +192,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
         },
         {
             "temperature_band": _bands("reading_temperature", (18, 20, 22, 24), TEMPERATURE_BANDS),
-            "error_band": _bands("error_temperature", (0.1, 0.2, 0.4, 0.8), ERROR_BANDS),
+            "error_band": _bands("error_temperature", (0.1, 0.25, 0.5, 1), ERROR_BANDS),
         },
     ),
     "device_errors": (

@@ -120,7 +120,7 @@ DASHBOARD = Dashboard(
             (
                 bubble(
                     "map_of_temperature",
-                    "Map: temperature of the newest reading",
+                    "Map: temperature of the newest reading (°C)",
                     "devices",
                     entity="device_id",
                     series="temperature_band",
@@ -135,7 +135,7 @@ DASHBOARD = Dashboard(
             (
                 bubble(
                     "map_of_error",
-                    "Map: error of temperature 30 min ahead",
+                    "Map: error of temperature 30 min ahead (°C)",
                     "devices",
                     entity="device_id",
                     series="error_band",

@@ -65,7 +65,7 @@ def test_every_chart_of_a_dashboard_shows_data(browser: Browser, slug: str):
 
 def test_the_maps_show_every_device(browser: Browser):
     shown = browser.dashboard("fleet-now").charts()
-    for title in ("Map: temperature of the newest reading", "Map: error of temperature 30 min ahead"):
+    for title in ("Map: temperature of the newest reading (°C)", "Map: error of temperature 30 min ahead (°C)"):
         assert sum(len(discs) for discs in shown[title].series.values()) == DEVICES
 
 

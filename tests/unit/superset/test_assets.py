@@ -260,7 +260,6 @@ def test_discs_of_a_map_have_a_colour_of_their_own_for_each_band_from_dark_to_br
         [dashboard] = [each for each in DASHBOARDS.values() if chart in shown(each).values()]
         colours = [dashboard["metadata"]["label_colors"][name] for name in bands]
         assert len(set(colours)) == len(colours)
-        # As browsers compare, whose signs come before letters.
-        assert bands[1:] == sorted(bands[1:], key=lambda name: name.replace("°", " "))
+        assert bands[1:] == sorted(bands[1:]), "a browser would list them otherwise"
         lightness = [sum(int(colour[at : at + 2], 16) for at in (1, 3, 5)) for colour in colours[1:]]
         assert lightness == sorted(lightness)
