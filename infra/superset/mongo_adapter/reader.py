@@ -125,7 +125,7 @@ def placed(mongo: Database[Any], device_ids: Sequence[str]) -> dict[str, Documen
     moved, number = list(device_ids), 0
     while moved:
         ids = {placed_id(device_id, number): device_id for device_id in moved}
-        found = mongo["fleet_analytics"].find({"_id": {"$in": sorted(ids)}}, {"numbers": 1})
+        found = _by_id(mongo["fleet_analytics"], sorted(ids), {"numbers": 1})
         later = {ids[each["_id"]]: each for each in found}
         newest |= later
         moved, number = sorted(later), number + 1
