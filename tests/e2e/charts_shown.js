@@ -43,8 +43,9 @@
     for (const one of [series].flat()) {
       const data = one.data ?? [dataset].flat()[one.datasetIndex ?? 0]?.source ?? [];
       const points = data.map((item) => item?.value ?? item);
-      // Where it lies: a line's x and y, a bubble's size, a heat map's value; what comes after that may be null.
-      const lies = (point) => [point].flat().slice(0, 3).every((value) => value !== null && !Number.isNaN(value));
+      // Where it lies: x and y, and a heat map's value; what comes after that may be null, as the size of a grey disc.
+      const told = one.type === "heatmap" ? 3 : 2;
+      const lies = (point) => [point].flat().slice(0, told).every((value) => value !== null && !Number.isNaN(value));
       const name = one.name ?? one.type;
       drawn[name] = (drawn[name] ?? []).concat(points.filter(lies));
       seen ||= drawn[name].length > (one.type === "line" && one.showSymbol === false ? 1 : 0);
