@@ -64,7 +64,7 @@ WHERE source = 'batch' AND stream IS NOT NULL AND batch IS NOT NULL
     "latency": Query(
         """
 SELECT source, device_id, made_at, latency_s,
-  PERCENT_RANK() OVER (PARTITION BY source ORDER BY latency_s) AS rank
+  CUME_DIST() OVER (PARTITION BY source ORDER BY latency_s) AS rank
 FROM latencies
 """,
         {"source": "string", "device_id": "string", "made_at": "time", "latency_s": "float", "rank": "float"},

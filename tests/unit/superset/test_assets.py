@@ -125,6 +125,21 @@ def test_sqlite_can_run_a_datasets_query_metrics_and_columns(dataset, empty):
         assert len(empty.execute(f"SELECT {metric['expression']} FROM {source}").fetchall()) == 1
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [([3], (3, 3, 3)), ([2] * 5, (2, 2, 2)), ([9, 1], (1, 9, 9)), (range(1, 21), (10, 19, 20))],
+    ids=["one forecast", "all alike", "two", "twenty"],
+)
+def test_latencies_come_to_the_nearest_that_so_many_are_within(seconds, said, empty):
+    [dataset] = [file for file in DATASETS.values() if file["table_name"] == "latency"]
+    metrics = {metric["metric_name"]: metric["expression"] for metric in dataset["metrics"]}
+    asked = ", ".join(metrics[name] for name in ("median_latency", "high_latency", "longest_latency"))
+    empty.executemany("INSERT INTO latencies (source, latency_s) VALUES ('local', ?)", [(each,) for each in seconds])
+    found = empty.execute(f"SELECT {asked} FROM ({dataset['sql']}) GROUP BY source").fetchall()
+    empty.execute("DELETE FROM latencies")
+    assert found == [said]
+
+
 @each_chart
 def test_a_chart_asks_for_what_its_dataset_has(chart):
     dataset = DATASETS[chart["dataset_uuid"]]
