@@ -112,7 +112,7 @@ def test_every_value_of_a_document_is_of_the_type_that_trino_is_told(name, event
     document = value_of(read(event), collection.topic)
     id_ = document[collection.key] if collection.key else "iot_stream#1#2"
     kept = {field: value for field, value in document.items() if field in (collection.fields or document)}
-    whole = placed({"_id": id_, **kept}, Origin(collection.topic, 1, 2))
+    whole = placed({"_id": id_, **kept}, Origin(collection.topic, 1, 2, written_at=1_078_401_600_123))
     types = {field["name"]: field["type"] for field in definition(name)["fields"]}
     assert whole.keys() == types.keys()
     assert {field: value for field, value in whole.items() if not fits(value, types[field])} == {}
