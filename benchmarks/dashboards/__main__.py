@@ -75,7 +75,8 @@ def main(predictions: int, format_: str) -> None:
 def fill(settings: Settings, past: History, predictions: int) -> dict[str, int]:
     """Bring the events into the views; the number of documents in each."""
     kinds: list[Iterable[Any]] = [
-        *(made.readings(past), made.updates(past), made.versions(past), made.letters(past), findings(past)),
+        *(made.readings(past), made.updates(past), made.versions(past), made.letters(past)),
+        *(made.placings(past), findings(past)),
         made.predictions(past),
     ]
     view = View(settings)

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from benchmarks.dashboards.history import A_REPORT, BIN, DEVICES, HORIZONS, SOURCES, History, end_of
+from producers import lab
 from schemas.events import (
     SENSORS,
     Contribution,
     DeadLetter,
     Decision,
     FleetEvaluation,
+    FleetInsight,
     GlobalModel,
     HorizonError,
     LocalUpdate,
@@ -21,6 +23,7 @@ from schemas.events import (
     Reading,
 )
 from schemas.forecasts import measurements, prediction_id
+from schemas.positions import moves
 from schemas.topics import PARTITIONS
 
 DATASET = "synthetic"
@@ -148,3 +151,9 @@ def letters(past: History) -> Iterator[DeadLetter]:
         yield DeadLetter(
             f"{origin[0]}#{origin[1]}#{origin[2]}", "producer", *origin, None, end_of(n % past.bins), *told, b"x" * 80
         )
+
+
+def placings(past: History) -> list[FleetInsight]:
+    """Where the invented lab has the devices."""
+    where = dict(zip(past.names, ((x, y) for x, y in lab.positions(0).tolist()), strict=True))
+    return moves({}, where, DATASET, "producers.lab")

@@ -16,10 +16,12 @@ from mongo_sink.config import ConnectorConfig
 from mongo_sink.task import Properties, SinkRecord, SinkTask, SinkTaskContext
 from mongo_sink.worker import TASKS
 from schemas.codec import plain
-from schemas.events import Event
+from schemas.events import Event, Prediction, Reading
 from schemas.topics import TOPIC_OF, TOPICS
 from schemas.wire import Origin, key_of, timestamp_of
 
+LATENCY_MS = 1_500
+"""By which every forecast's record says that it is later than its bin's end."""
 AT_ONCE = 50_000
 """Events that a task gets at a time: roll-ups are read and written once for all of them."""
 
@@ -73,7 +75,9 @@ class View:
         schemaless_writer(data, self._schemas[topic], plain(event))
         value = data.getvalue()
         fields: Any = schemaless_reader(BytesIO(value), self._schemas[topic], None)
-        return SinkRecord(Origin(topic, partition, offset, key, timestamp_of(event)), value, fields)
+        moment = timestamp_of(event)
+        written = {Reading: moment, Prediction: moment + LATENCY_MS}.get(type(event))
+        return SinkRecord(Origin(topic, partition, offset, key, moment, written), value, fields)
 
 
 def _refused(origin: Origin, value: bytes, error: Exception) -> None:

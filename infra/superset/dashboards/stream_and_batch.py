@@ -10,7 +10,8 @@ then (**stream**), and by a batch evaluation with one version for all of history
 **persistence**. Errors are in the chosen sensor's unit: °C, %RH, lux or V. A batch evaluation may know a \
 version from later than its targets.
 
-**Empty?** `make up` starts local and stream, `make batch` makes **batch** (`VERSION=n` chooses which version).
+**Empty?** `make up` starts local and stream, `make batch` makes **batch** (`VERSION=n` chooses which version). \
+How long forecasts took is known of those that are not scored yet, on a log whose records say when they were written.
 """
 
 _ERROR = "mean absolute error (sensor's unit)"

@@ -1,9 +1,11 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from infra.settings import ROOT
 from schemas.codec import milliseconds
 from schemas.events import (
     DeadLetter,
@@ -17,7 +19,19 @@ from schemas.events import (
     WindowPart,
     WindowPlan,
 )
-from schemas.wire import Origin, dead_letter, error_summary, headers_of, iso, key_of, stamped, timestamp_of, written_at
+from schemas.wire import (
+    STAMPED,
+    WRITTEN_AT,
+    Origin,
+    dead_letter,
+    error_summary,
+    headers_of,
+    iso,
+    key_of,
+    stamped,
+    timestamp_of,
+    written_at,
+)
 from tests.unit.schemas.samples import EMPTY, FULL, HALF_HOUR, NOON
 
 READING, UPDATE, MODEL, PREDICTION, LETTER, COMMAND, PLAN, PART, INSIGHT = FULL
@@ -161,3 +175,10 @@ def test_what_is_no_time_is_none(value):
     assert written_at([("written_at", value)]) is None
     assert written_at([("source", b"1")]) is None
     assert written_at(None) is None
+
+
+def test_flinks_serializer_stamps_forecasts_under_the_same_name():
+    java = (ROOT / "infra/jvm/flink/src/main/java/dev/fedlog/flink/ToRecord.java").read_text()
+    assert f'record.headers().add("{WRITTEN_AT}", ' in java
+    (topic,) = re.findall(r'record\.topic\(\)\.equals\("(\w+)"\)', java)
+    assert topic in STAMPED
