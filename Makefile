@@ -14,8 +14,10 @@ export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_READER := $(or $(READER),$(FEDLOG_READER))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
-# Tests without servers share the cores; those with some have the machine to themselves.
+# Tests without servers share the cores. Those with some mostly wait for them, so two files of them run at a time, each
+# with servers of its own; a whole system has the machine to itself.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
+BY_TWO   := --numprocesses 2 --dist loadfile
 
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
 export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath $(BUILD))/xla)
@@ -126,7 +128,7 @@ byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the 
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers (ARGS=… for pytest).
-	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest tests/e2e tests/integration)
+	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest $(BY_TWO) tests/integration && $(CORE) -m pytest tests/e2e)
 
 check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .
