@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import httpx
+import psutil
 
 from infra.superset.check import count_of, told
 from infra.superset.dashboards import layout
@@ -35,9 +36,10 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """How long it took (s), and how many rows with any value came."""
+    """How long it took (s), what the servers computed for it (s of one core), and how many rows with a value came."""
 
     seconds: float
+    cpu_s: float
     rows: int
 
 
@@ -84,25 +86,42 @@ def asked(client: httpx.Client, question: Question) -> Any:
     return told(client.post("/api/v1/chart/data", json=question.body), f"{question.dashboard}: {question.title}")
 
 
-def timed(client: httpx.Client, question: Question) -> Answer:
+def timed(client: httpx.Client, question: Question, spent: Callable[[], float]) -> Answer:
     """Ask once.
+
+    Args:
+        client: of Superset.
+        question: what to ask.
+        spent: says what the servers have computed so far, s of one core.
 
     Raises:
         ChartError: Superset refuses, or a query failed.
     """
-    began = time.perf_counter()
+    began, before = time.perf_counter(), spent()
     answer = asked(client, question)
-    seconds = time.perf_counter() - began
-    return Answer(seconds, count_of(answer, question.title))
+    seconds, cpu_s = time.perf_counter() - began, spent() - before
+    return Answer(seconds, cpu_s, count_of(answer, question.title))
 
 
 def opened(client: httpx.Client, everything: Sequence[Question]) -> float:
-    """Seconds until the last answer, all asked at once over as many connections as a browser has."""
+    """Seconds until the last answer, all asked at once over as many connections as a browser has.
+
+    Raises:
+        ChartError: Superset refuses.
+    """
     began = time.perf_counter()
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        for _ in pool.map(lambda question: timed(client, question), everything):
+        for _ in pool.map(lambda question: asked(client, question), everything):
             pass
     return time.perf_counter() - began
+
+
+def spent_by(processes: Iterable[int]) -> float:
+    """Seconds of one core that processes and their children have computed for."""
+    family = [
+        each for process in map(psutil.Process, processes) for each in (process, *process.children(recursive=True))
+    ]
+    return sum(times.user + times.system for times in (each.cpu_times() for each in family))
 
 
 def _datasets(client: httpx.Client) -> dict[str, int]:

@@ -86,6 +86,6 @@ def test_a_condition_more_is_in_each_query_and_the_question_stays_as_it_was():
 
 
 def test_the_slowest_answer_counts_against_the_bar():
-    line = Line("fleet-now", "Version", 0.1, 1.9, 1, 2.0)
+    line = Line("fleet-now", "Version", 0.1, 1.9, 0.1, 1, 2.0)
     assert line.holds
     assert not line._replace(max_s=2.0).holds
