@@ -194,7 +194,7 @@ class Bench:
             finally:
                 kill(process)
 
-    def wait(self, holds: Callable[[list[Prediction]], bool], seconds: float = 120) -> list[Prediction]:
+    def wait(self, holds: Callable[[list[Prediction]], bool], seconds: float = 240) -> list[Prediction]:
         """Until all predictions on the log are as wanted."""
         deadline = time.monotonic() + seconds
         while not holds(made := self.events("predictions")):

@@ -23,7 +23,7 @@ from tests.integration.conftest import emptied
 from tests.integration.fleet import START, WINDOW, Fleet
 from tests.integration.synthetic_updates import update
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 TOKEN = {"Authorization": "Bearer sesame"}
 

@@ -23,7 +23,7 @@ from tests.integration.conftest import emptied
 from tests.integration.fleet import Fleet
 from tests.integration.synthetic_updates import ARGUMENTS, OPTIONS, WINDOWS, decided, updates, write
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def test_two_workers_one_of_which_is_killed_come_to_what_one_process_does(fleet:
     with ExitStack() as stack:
         first, _ = (stack.enter_context(process(fleet, tmp_path / name, "work")) for name in ("one", "two"))
         stack.enter_context(process(fleet, tmp_path / "run", *run))
-        eventually(lambda: fleet.count("global_models") >= WINDOWS // 2 - 3, 120, "half the windows", 0.2)
+        eventually(lambda: fleet.count("global_models") >= WINDOWS // 2 - 3, 240, "half the windows", 0.2)
         first.kill()
         write(fleet, every[len(every) // 2 :])
-        eventually(lambda: fleet.count("global_models") >= WINDOWS - 1, 120, "the other half", 0.2)
+        eventually(lambda: fleet.count("global_models") >= WINDOWS - 1, 240, "the other half", 0.2)
         summed = parts_by(port)
     ruled = rules(**OPTIONS)
     state, expected = beginning(ruled), []
@@ -91,7 +91,7 @@ def test_what_no_worker_sums_up_the_aggregator_does_itself(fleet: Fleet, tmp_pat
     write(fleet, some)
     port = free(1)[0]
     with process(fleet, tmp_path / "run", "run", "--workers", "--port", str(port), *ARGUMENTS):
-        eventually(lambda: fleet.count("global_models") >= 1, 120, "a window", 0.5)
+        eventually(lambda: fleet.count("global_models") >= 1, 240, "a window", 0.5)
         assert parts_by(port).keys() == {"here"}
     ruled = rules(**OPTIONS)
     state, expected = beginning(ruled), []

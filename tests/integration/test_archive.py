@@ -236,7 +236,7 @@ def test_another_log_is_made_from_it(source, archive, tmp_path):
 
     # The system is down now: the command runs what it needs.
     process = infra(target, "export", str(tmp_path / "again"))
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     assert f"records of {len(TOPICS)} topics" in output
     assert manifest.read(tmp_path / "again") == manifest.read(archive)

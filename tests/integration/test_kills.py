@@ -46,7 +46,7 @@ class Cluster:
     def kill(self, what: str) -> None:
         """A Python worker, which Flink itself starts again; or a service and all that it has started."""
         if what == "python":
-            eventually(self._workers, 120, "a Python worker", 0.2)[0].kill()
+            eventually(self._workers, 240, "a Python worker", 0.2)[0].kill()
             return
         for child in psutil.Process(self.running[what].pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):

@@ -101,7 +101,7 @@ def run_ours(log, folder):
     with (folder.parent / "ours.log").open("w+") as out:
         process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=out)
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 240
             while any(behind(log.bootstrap, f"sink-{path.stem}", TOPICS) for path in folder.iterdir()):
                 assert process.poll() is None, Path(out.name).read_text()
                 assert time.monotonic() < deadline, Path(out.name).read_text()

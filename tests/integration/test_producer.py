@@ -42,7 +42,7 @@ def producer(log, file, cache, *more):
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def finish(process, timeout=120):
+def finish(process, timeout=240):
     output, _ = process.communicate(timeout=timeout)
     return process.returncode, output
 

@@ -140,7 +140,7 @@ def recovered(written, undisturbed, mongo, tmp_path_factory):
             key: sink.start(module=("tests.integration.crashing_sink", *key, str(batch))) for key, sink in sinks.items()
         }
         for key, process in started.items():
-            code, output = finish(process, 120)
+            code, output = finish(process, 240)
             assert code == -signal.SIGKILL, (key, batch, output)
         if batch == 1:
             for key, sink in sinks.items():

@@ -76,7 +76,7 @@ def test_while_no_readings_come_time_stands_still(fleet: Fleet, tmp_path: Path) 
             time.sleep(8)  # nothing on the whole topic for longer than after which a partition counts as silent
             fleet.fill([reading for reading in given if (reading.event_time - START) // 3_600_000 in hours])
             latest = START + hours.stop * 3_600_000
-            eventually(lambda latest=latest: newest() >= latest - WINDOW, 120, "updates of the last half hour")
+            eventually(lambda latest=latest: newest() >= latest - WINDOW, 240, "updates of the last half hour")
             told = [int(dict(message.headers())[WATERMARK]) for message in fleet.messages("local_updates")]
             assert max(told) < latest
     for update in fleet.events("local_updates"):
