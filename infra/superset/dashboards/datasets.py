@@ -3,76 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from infra.superset.dashboards.colours import ERROR_BANDS, TEMPERATURE_BANDS, UNKNOWN
+from infra.superset.dashboards.colours import ERROR_BANDS, TEMPERATURE_BANDS
+from infra.superset.dashboards.labels import LABELS
+from infra.superset.dashboards.metrics import Metric, bands, by_example, errors, forecasts, values
 from infra.superset.dashboards.queries import QUERIES
 from infra.superset.mongo_adapter.catalogue import TABLES
 from infra.superset.mongo_adapter.tables import Kind
-from schemas.events import SENSORS
-
-UNITS = {"temperature": "°C", "humidity": "%RH", "light": "lux", "voltage": "V"}
-
-LABELS = {
-    "device_id": "device",
-    "event_time": "event time (UTC)",
-    "made_at": "made at (event time, UTC)",
-    "target_at": "for (event time, UTC)",
-    "at": "event time (UTC)",
-    "hour": "hour of event time (UTC)",
-    "hour_of_day": "hour of the day (UTC)",
-    "day": "day (UTC)",
-    "start": "start (UTC)",
-    "end": "end (UTC)",
-    "window_start": "window from (UTC)",
-    "window_end": "window to (UTC)",
-    "reading_event_time": "newest reading (UTC)",
-    "checked_at": "checked at (UTC)",
-    "origin_timestamp": "event time (UTC)",
-    "horizon_min": "horizon (min)",
-    "behind_min": "behind (event min)",
-    "model_version": "version",
-    "base_version": "stands on version",
-    "batch_version": "version of the batch",
-    "versions": "stream and batch with",
-    "at_version": "decided with version",
-    "parent_version": "parent",
-    "mean_staleness": "mean staleness (versions)",
-    "error_temperature": "error (°C)",
-    "persistence_error_temperature": "error of persistence (°C)",
-    "x": "x (m)",
-    "y": "y (m)",
-    "anomaly_score": "anomaly score",
-    "latency_s": "latency (s, wall clock)",
-    "missing_rate": "missing (share)",
-    "low_voltage": "below 2.4 V",
-    "days_left": "days left",
-    "slope": "slope (V/day)",
-    "hours_beyond": "hours far off",
-    "largest": "largest (°C)",
-    "example_count": "examples",
-    "above": "absolute error, from (sensor's unit)",
-    "error_class": "error",
-    "origin_topic": "topic",
-    "standardized_shift": "shift (deviations)",
-    "readings_after": "readings after its newest",
-    **{f"reading_{sensor}": f"{sensor} ({unit})" for sensor, unit in UNITS.items()},
-    **{f"persistence_{sensor}": f"{sensor} measured ({unit})" for sensor, unit in UNITS.items()},
-    **{sensor: f"{sensor} ({unit})" for sensor, unit in UNITS.items()},
-}
-"""What people read for a column, on whichever data set; others are called as they are."""
-
-
-class Metric(NamedTuple):
-    """A number over rows.
-
-    Attributes:
-        label: what people read, with its unit.
-        sql: SQLite's.
-        number: format in d3's words.
-    """
-
-    label: str
-    sql: str
-    number: str = ",d"
 
 
 class Dataset(NamedTuple):
@@ -104,72 +40,10 @@ class Dataset(NamedTuple):
         return LABELS.get(column, column.replace("_", " "))
 
 
-def _mean(of: str, when: str = "") -> str:
-    case = (lambda value: f"CASE WHEN {when} THEN {value} END") if when else (lambda value: value)
-    return f"SUM({case(of)}) / SUM({case('count')})"
-
-
-def _errors(label: str = "error") -> dict[str, Metric]:
-    """Of sums over forecasts: all, and by source. Dividing nothing by nothing gives nothing."""
-    persistence = "SUM(persistence_absolute_error) / SUM(persistence_count)"
-    return {
-        "error": Metric(label, _mean("absolute_error"), ".3~f"),
-        **{
-            source: Metric(source, _mean("absolute_error", f"source = '{source}'"), ".3~f")
-            for source in ("local", "stream", "batch")
-        },
-        "persistence": Metric("persistence", persistence, ".3~f"),
-        "of_persistence": Metric("of persistence's", f"{_mean('absolute_error')} / ({persistence})", ".2f"),
-        "scored": Metric("forecasts", "SUM(scored)"),
-        "alarms": Metric("alarms", "SUM(alarms)"),
-        "alarm_rate": Metric("alarms (share)", "1.0 * SUM(alarms) / SUM(scored)", ".2%"),
-    }
-
-
-def _by_example(label: str) -> dict[str, Metric]:
-    """Of errors per device or version, pooled by how many forecasts are behind each."""
-    return {
-        "model_error": Metric(label, "SUM(mae * count) / SUM(count)", ".3~f"),
-        "error_of_persistence": Metric("persistence", "SUM(persistence_mae * count) / SUM(count)", ".3~f"),
-    }
-
-
-def _values() -> dict[str, Metric]:
-    found = {}
-    for sensor in SENSORS:
-        for series in ("measured", "local", "stream", "batch"):
-            sql = f"AVG(CASE WHEN series = '{series}' THEN {sensor} END)"
-            found[f"{series}_{sensor}"] = Metric(series, sql, ".2~f")
-        sql = f"AVG(CASE WHEN series = 'measured' AND anomaly THEN {sensor} END)"
-        found[f"anomaly_{sensor}"] = Metric("anomaly", sql, ".2~f")
-    return found
-
-
-def _forecasts() -> dict[str, Metric]:
-    found = {
-        "forecasts": Metric("forecasts", "COUNT(*)"),
-        "usual_score": Metric("usual", "MAX(CASE WHEN NOT anomaly THEN anomaly_score END)", ".2f"),
-        "anomaly_score_of_alarm": Metric("anomaly", "MAX(CASE WHEN anomaly THEN anomaly_score END)", ".2f"),
-    }
-    for sensor in SENSORS:
-        for source in ("local", "stream", "batch"):
-            sql = f"AVG(CASE WHEN source = '{source}' THEN ABS(error_{sensor}) END)"
-            found[f"{source}_error_{sensor}"] = Metric(source, sql, ".3~f")
-        sql = f"AVG(ABS(persistence_{sensor} - actual_{sensor}))"
-        found[f"persistence_error_{sensor}"] = Metric("persistence", sql, ".3~f")
-    return found
-
-
-def _bands(column: str, edges: tuple[float, ...], names: tuple[str, ...]) -> str:
-    """The name of the band that a value lies in; an edge belongs to the band below it."""
-    steps = "".join(f" WHEN {column} <= {edge} THEN '{name}'" for edge, name in zip(edges, names[:-1], strict=True))
-    return f"CASE WHEN {column} IS NULL THEN '{UNKNOWN}'{steps} ELSE '{names[-1]}' END"
-
-
 _COUNT = "COUNT(*)"
 _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
-    "predictions": ("Forecasts, of the last 24 h of event time or of the range set.", "made_at", _forecasts(), {}),
-    "device_forecasts": ("The same of one device: the first, where none is chosen.", "made_at", _forecasts(), {}),
+    "predictions": ("Forecasts, of the last 24 h of event time or of the range set.", "made_at", forecasts(), {}),
+    "device_forecasts": ("The same of one device: the first, where none is chosen.", "made_at", forecasts(), {}),
     "readings": (
         "The newest few thousand readings of each partition that devices have learned from.",
         "event_time",
@@ -191,14 +65,14 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
             "y_of": Metric("y (m)", "AVG(y)", ".1f"),
         },
         {
-            "temperature_band": _bands("reading_temperature", (18, 20, 22, 24), TEMPERATURE_BANDS),
-            "error_band": _bands("error_temperature", (0.1, 0.25, 0.5, 1), ERROR_BANDS),
+            "temperature_band": bands("reading_temperature", (18, 20, 22, 24), TEMPERATURE_BANDS),
+            "error_band": bands("error_temperature", (0.1, 0.25, 0.5, 1), ERROR_BANDS),
         },
     ),
     "device_errors": (
         "One row a device, sensor and horizon: error since the device's previous update.",
         "event_time",
-        _by_example("local"),
+        by_example("local"),
         {},
     ),
     "global_models": (
@@ -216,7 +90,7 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
     "global_model_errors": (
         "One row a version, sensor and horizon: the contributors' error before they learned, pooled by example.",
         "window_end",
-        _by_example("local"),
+        by_example("local"),
         {},
     ),
     "global_model_contributions": (
@@ -244,13 +118,13 @@ _TABLES: dict[str, tuple[str, str, dict[str, Metric], dict[str, str]]] = {
     "errors_by_hour": (
         "Sums over forecasts: a row an hour, source, version, horizon, partition and sensor.",
         "hour",
-        _errors(),
+        errors(),
         {"version": "model_version"},
     ),
     "errors_by_day": (
         "Sums over forecasts: a row a day, device, source, horizon and sensor; of a batch, a version too.",
         "day",
-        _errors(),
+        errors(),
         {},
     ),
     "error_distribution": (
@@ -328,7 +202,7 @@ _QUERIES: dict[str, tuple[str, str | None, dict[str, Metric]]] = {
     "device_values": (
         "What a device (the first, where none is chosen) measured, and what each source forecast for then.",
         "made_at",
-        _values(),
+        values(),
     ),
     "agreement": (
         "One row a forecast of a batch that the stream made too, with the same version or with another.",

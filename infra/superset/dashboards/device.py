@@ -2,7 +2,7 @@
 
 from infra.superset.dashboards import filters
 from infra.superset.dashboards.charts import DATE, bar, line, marked_line, scatter, table
-from infra.superset.dashboards.datasets import UNITS
+from infra.superset.dashboards.labels import UNITS
 from infra.superset.dashboards.layout import Dashboard, Row, Tabs, row
 
 NOTE = """\
