@@ -14,8 +14,8 @@ export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_READER := $(or $(READER),$(FEDLOG_READER))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
-# Tests without servers share the cores. Those with some mostly wait for them, so two files of them run at a time, each
-# with servers of its own; a whole system has the machine to itself.
+# Tests without servers share the cores. Of those with some, which mostly wait for them, two files run at a time, each
+# with servers of its own; whole systems, Flink and Spark have the machine to themselves.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
 BY_TWO   := --numprocesses 2 --dist loadfile
 
@@ -128,7 +128,7 @@ byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the 
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers (ARGS=… for pytest).
-	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest $(BY_TWO) tests/integration && $(CORE) -m pytest tests/e2e)
+	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest $(BY_TWO) -m "not alone" tests/integration && $(CORE) -m pytest -m "alone or e2e" tests/e2e tests/integration)
 
 check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.conftest import Log
 from tests.integration.evaluators import CONFIG, Arrivals, Bench, Feed, Forecasts, forms, model, readings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(900)]
 
 DEVICES = tuple(f"mote-{number:02}" for number in range(1, 51))
 A_SECOND = 1000
