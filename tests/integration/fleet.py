@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
@@ -116,24 +117,25 @@ class Fleet:
         self.odd: tuple[bytes, ...] = ()
         self.consumer = Consumer({"bootstrap.servers": log.bootstrap, "group.id": "test"})
 
-    def fill(self, events: Sequence[Event], *odd: bytes, seconds: float = 0) -> None:
-        """Write events, evenly over some seconds, then values that are none."""
+    def fill(self, events: Sequence[Event], *odd: bytes, seconds: float = 0, hurry: Signal | None = None) -> None:
+        """Write events, evenly over some seconds or until ``hurry``, which has the rest come at once; then ``odd``."""
         self.odd = odd
         producer = Producer({"bootstrap.servers": self.log.bootstrap, "partitioner": "murmur2_random"})
         begun = time.monotonic()
         for n, event in enumerate(events):
             record = self.codec.encode(event)
             producer.produce(record.topic, key=record.key, value=record.value, timestamp=record.timestamp)
-            if (ahead := begun + seconds * n / len(events) - time.monotonic()) > 0.1:
+            ahead = begun + seconds * n / len(events) - time.monotonic()
+            if ahead > 0.1 and not (hurry and hurry.is_set()):
                 producer.flush()
                 time.sleep(ahead)
         for value in odd:
             producer.produce("iot_stream", key=b"mote-01", value=value, timestamp=START)
         assert producer.flush(60) == 0
 
-    def filling(self, events: Sequence[Event], seconds: float) -> Thread:
+    def filling(self, events: Sequence[Event], seconds: float, hurry: Signal | None = None) -> Thread:
         """The same in the background."""
-        thread = Thread(target=self.fill, args=(events,), kwargs={"seconds": seconds}, daemon=True)
+        thread = Thread(target=self.fill, args=(events,), kwargs={"seconds": seconds, "hurry": hurry}, daemon=True)
         thread.start()
         return thread
 

@@ -120,7 +120,9 @@ def test_live_training_goes_on_under_ten_kills_and_without_the_aggregator_and_lo
 ) -> None:
     fleet = anew()
     trained = cluster(fleet.settings(tmp_path, parallelism=2))
-    producer = fleet.filling(readings(), seconds=240)
+    # Slowly, for readings must not end before the kills do, however long those take here.
+    killed = Event()
+    producer = fleet.filling(readings(), seconds=600, hurry=killed)
 
     def goes_on(more: int, what: str) -> None:
         before = fleet.count("local_updates")
@@ -136,6 +138,7 @@ def test_live_training_goes_on_under_ten_kills_and_without_the_aggregator_and_lo
     goes_on(13, "the aggregator was stopped")
     assert fleet.count("global_models") == models < WINDOWS - 6
     trained.stopped.clear()
+    killed.set()
     producer.join()
     ids = fleet.expected([]).keys()
     assert fleet.reached(len(ids)).keys() == ids
