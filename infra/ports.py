@@ -14,7 +14,7 @@ def taken(settings: Settings) -> list[str]:
     """One sentence for each port that something else listens on, naming the mend."""
     sentences = []
     for name in PORTS:
-        if (name == "mongo_port" and settings.mongo) or (name.startswith("registry_") and settings.registry_url):
+        if name.partition("_")[0] in settings.elsewhere:
             continue
         port = getattr(settings, name)
         with socket.socket() as probe:

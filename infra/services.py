@@ -248,8 +248,7 @@ def services(settings: Settings) -> dict[str, Service]:
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
         Service("producer", _producer, ready.running, (*log, *paced)),
     ]
-    elsewhere = {"mongo": settings.mongo, "registry": settings.registry_url}
-    left_out = {*settings.without.split(","), *(name for name, address in elsewhere.items() if address)}
+    left_out = {*settings.without.split(","), *settings.elsewhere}
     return {service.name: service for service in listed if service.name not in left_out}
 
 

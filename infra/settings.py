@@ -97,6 +97,12 @@ class Settings(BaseSettings):
         return f"http://{HOST}:{self.flink_port}"
 
     @property
+    def elsewhere(self) -> frozenset[str]:
+        """Services that these settings know to run elsewhere."""
+        named = {"mongo": self.mongo, "registry": self.registry_url}
+        return frozenset(name for name, address in named.items() if address)
+
+    @property
     def models(self) -> Path:
         """The model files' folder: in the repository for the default system, else in its home."""
         return ROOT / "models" if self.home == ROOT / "var" else self.home / "models"

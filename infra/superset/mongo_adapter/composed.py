@@ -45,9 +45,7 @@ def devices(everything: Sequence[Document], *parts: tuple[str, Mapping[str, Docu
     for device in everything:
         behind = newest - device["event_time"]
         found: Document = {name: by_device.get(device["device_id"]) for name, by_device in parts}
-        error: Document = next(
-            (e for e in device["errors"] if (e["sensor"], e["horizon_ms"]) == ("temperature", HORIZON_MS)), {}
-        )
+        error = _error(device)
         yield (
             device
             | found

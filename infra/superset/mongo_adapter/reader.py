@@ -97,7 +97,7 @@ def _bin_ms() -> int:
     return int(os.environ.get("FEDLOG_BIN_MS", "300000"))
 
 
-def _by_id(collection: Mongo[Any], ids: Iterable[str], fields: Mapping[str, int]) -> Iterator[Document]:
+def _by_id(collection: Mongo[Any], ids: Iterable[str], fields: Mapping[str, int] | None = None) -> Iterator[Document]:
     pending = iter(ids)
     while some := list(islice(pending, IDS_A_FIND)):
         # By id only: with any other key in the filter the stand-in would scan instead of look up.
@@ -115,7 +115,7 @@ def _devices(mongo: Database[Any], table: Table, conditions: Conditions, columns
 
 def _found(mongo: Database[Any], part: str, ids: Mapping[str, str]) -> tuple[str, dict[str, Document]]:
     """What a part of a device's row comes from, by device."""
-    found = {each["_id"]: each for each in mongo[PARTS[part]].find({"_id": {"$in": sorted(ids.values())}})}
+    found = {each["_id"]: each for each in _by_id(mongo[PARTS[part]], sorted(ids.values()))}
     return part, {device: found[id_] for device, id_ in ids.items() if id_ in found}
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from infra.superset.mongo_adapter.conditions import Condition, chosen, meets, span
 from schemas.forecasts import prediction_id
+from schemas.wire import place_id
 
 SOURCES = ("local", "stream")
 """Sources that make each forecast once; a batch evaluation makes it once for each version."""
@@ -131,7 +132,7 @@ def reading_ids(fleet: Iterable[Progress], conditions: Sequence[Condition] = ())
 
 def reading_id(partition: int, offset: int) -> str:
     """``_id`` of a reading, as the sink's KafkaMetaDataStrategy makes it."""
-    return f"iot_stream#{partition}#{offset}"
+    return place_id("iot_stream", partition, offset)
 
 
 def milliseconds(moment: datetime) -> int:

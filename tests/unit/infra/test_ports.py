@@ -2,6 +2,8 @@
 
 import socket
 
+import pytest
+
 from infra import ports
 from infra.settings import HOST, Settings
 
@@ -25,20 +27,14 @@ def test_a_taken_port_is_one_sentence_with_the_mend():
     assert "FEDLOG_REGISTRY_PORT" in sentence
 
 
-def test_a_mongodb_that_runs_elsewhere_needs_no_port_here():
+@pytest.mark.parametrize(("server", "address"), [("mongo", "mongo"), ("registry", "registry_url")])
+def test_what_runs_elsewhere_needs_no_port_here(server, address):
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
-        port = other.getsockname()[1]
-        assert ports.taken(settings(mongo_port=port, mongo="mongodb://elsewhere")) == []
-
-
-def test_a_registry_that_runs_elsewhere_needs_no_port_here():
-    with socket.socket() as other:
-        other.bind((HOST, 0))
-        other.listen()
-        port = other.getsockname()[1]
-        assert ports.taken(settings(registry_port=port, registry_url="http://elsewhere")) == []
+        port = {f"{server}_port": other.getsockname()[1]}
+        assert ports.taken(settings(**port)) != []
+        assert ports.taken(settings(**port, **{address: f"{server}://elsewhere"})) == []
 
 
 def test_free_ports_differ():
