@@ -252,6 +252,13 @@ def services(settings: Settings) -> dict[str, Service]:
     return {service.name: service for service in listed if service.name not in left_out}
 
 
+def needs(settings: Settings, name: str) -> set[str]:
+    """The services without which one cannot do its work, and those that these need in turn."""
+    listed = services(settings)
+    direct = listed[name].needs if name in listed else ()
+    return {other for need in direct for other in (need, *needs(settings, need))}
+
+
 def folder(settings: Settings, name: str) -> Path:
     """Where a service's log files go."""
     return Path(os.fspath(settings.home)) / "logs" / f"{name}.log"

@@ -12,11 +12,13 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from infra.services import folder, services
+from infra.services import folder, needs, services
 from infra.settings import ROOT, Settings
 
 GIVE_UP = 2
 """A service that exits with this says that starting it again would not help."""
+RUNS = ("STARTING", "RUNNING", "BACKOFF", "STOPPING")
+"""Supervisord's words for a service that is there, or would be again."""
 
 
 def render(settings: Settings) -> str:
@@ -139,11 +141,33 @@ def _revive(settings: Settings) -> bool:
 
 
 def stop(settings: Settings) -> None:
-    """Stop everything, and wait until it has ended."""
+    """Stop everything, each service before what it needs, and wait until it has ended.
+
+    A registry whose Kafka is gone, or a Spark that cannot commit, would be at it until it is killed.
+    """
+    while running := {name: state for name, state in _states(settings).items() if state in RUNS}:
+        needed = {other for name in running for other in needs(settings, name)}
+        for name in running.keys() - needed:
+            if running[name] != "STOPPING":
+                _stop(settings, name)
+        time.sleep(0.2)
     if _state(settings) == "RUNNING":
         proxy(settings).shutdown()
     while alive(settings):
-        time.sleep(0.3)
+        time.sleep(0.2)
+
+
+def _stop(settings: Settings, name: str) -> None:
+    """Tell a service to end, without waiting; it may have ended by itself."""
+    try:
+        proxy(settings).stopProcess(name, False)
+    except Fault as fault:
+        if fault.faultCode != Faults.NOT_RUNNING:
+            raise
+
+
+def _states(settings: Settings) -> dict[str, str]:
+    return {name: str(process["statename"]) for name, process in processes(settings).items()}
 
 
 def processes(settings: Settings) -> dict[str, dict[str, Any]]:

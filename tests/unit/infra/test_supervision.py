@@ -2,9 +2,11 @@
 
 import configparser
 import sys
+from xmlrpc.client import Fault
 
 import pytest
 from supervisor.options import ServerOptions
+from supervisor.xmlrpc import Faults
 
 from infra import supervision
 from infra.services import services
@@ -66,3 +68,57 @@ def test_nobody_else_may_talk_to_the_supervisor(settings):
 def test_where_no_supervisor_runs_nothing_is_alive(settings):
     assert not supervision.alive(settings)
     assert supervision.processes(settings) == {}
+
+
+class Stopping:
+    """Supervisord's word on processes that take two looks to end, and what it was told."""
+
+    def __init__(self, settings, monkeypatch, **others):
+        self.states = dict.fromkeys(services(settings), "RUNNING") | {"contracts": "EXITED"} | others
+        self.left, self.waves = {}, []
+        monkeypatch.setattr(supervision, "processes", lambda _: self.look())
+        monkeypatch.setattr(supervision, "proxy", lambda _: self)
+        monkeypatch.setattr(supervision.time, "sleep", lambda _: None)
+        monkeypatch.setattr(supervision, "_state", lambda _: self.state)
+        self.state = "RUNNING"
+
+    def look(self):
+        for name, looks in list(self.left.items()):
+            self.left[name] = looks - 1
+            if not looks:
+                self.states[name] = "STOPPED"
+        self.waves.append(set())
+        return {name: {"statename": state} for name, state in self.states.items()}
+
+    def stopProcess(self, name, wait):  # noqa: N802  # supervisord's word
+        assert not wait
+        self.waves[-1].add(name)
+        if self.states[name] == "GONE":
+            self.states[name] = "EXITED"
+            raise Fault(Faults.NOT_RUNNING, name)
+        self.states[name], self.left[name] = "STOPPING", 1
+
+    def shutdown(self):
+        self.state = None
+
+
+def test_a_service_is_stopped_before_what_it_needs_be_it_through_one_that_has_ended(monkeypatch, tmp_path):
+    settings = Settings(home=tmp_path)
+    stopping = Stopping(settings, monkeypatch, **{"of-older-settings": "BACKOFF"})
+    supervision.stop(settings)
+    assert [wave for wave in stopping.waves if wave] == [
+        {"aggregator", "spark", "sink", "superset", "producer", "of-older-settings"},
+        {"flink-training", "mongo"},
+        {"flink-taskmanager", "registry"},
+        {"flink-jobmanager", "kafka"},
+    ]
+    assert stopping.state is None
+
+
+def test_what_has_ended_by_itself_is_no_error(monkeypatch, tmp_path):
+    settings = Settings(home=tmp_path)
+    monkeypatch.setattr(supervision, "RUNS", (*supervision.RUNS, "GONE"))
+    stopping = Stopping(settings, monkeypatch, spark="GONE")
+    supervision.stop(settings)
+    assert stopping.states["spark"] == "EXITED"
+    assert stopping.state is None
