@@ -33,6 +33,8 @@ class Service(NamedTuple):
         needs: services that must answer before it starts.
         address: where to look, for people.
         once: it does its work and ends.
+        finishes: told to stop, it finishes what is under way, and ends what it has started itself.
+        gives_up: ends with 2 where starting it again would not help; with others' servers that may mean anything.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Service(NamedTuple):
     needs: tuple[str, ...] = ()
     address: Callable[[Settings], str] = lambda settings: ""
     once: bool = False
+    finishes: bool = False
+    gives_up: bool = True
 
 
 def _kafka(settings: Settings) -> Command:
@@ -231,19 +235,19 @@ def services(settings: Settings) -> dict[str, Service]:
     # Each minute in which nothing trains yet is hours of a fast replay, which devices then catch up with on their own.
     paced = () if settings.speed == "max" else ("flink-training",)
     listed = [
-        Service("kafka", _kafka, ready.kafka, (), lambda s: s.bootstrap),
-        Service("registry", _registry, ready.registry, ("kafka",), lambda s: s.registry),
-        Service("mongo", _mongo, ready.mongo, (), lambda s: s.mongo_uri),
+        Service("kafka", _kafka, ready.kafka, (), lambda s: s.bootstrap, gives_up=False),
+        Service("registry", _registry, ready.registry, ("kafka",), lambda s: s.registry, gives_up=False),
+        Service("mongo", _mongo, ready.mongo, (), lambda s: s.mongo_uri, gives_up=False),
         Service("contracts", _contracts, ready.contracts, ("kafka", "registry"), once=True),
-        Service("flink-jobmanager", _jobmanager, ready.jobmanager, (), lambda s: s.flink),
-        Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",)),
+        Service("flink-jobmanager", _jobmanager, ready.jobmanager, (), lambda s: s.flink, gives_up=False),
+        Service("flink-taskmanager", _taskmanager, ready.taskmanager, ("flink-jobmanager",), gives_up=False),
         Service("flink-training", _training, ready.training, (*log, "flink-taskmanager")),
         Service("aggregator", _aggregator, ready.aggregator, log, lambda s: f"http://{HOST}:{s.aggregator_port}"),
         *(
             Service(name, partial(_aggregator_worker, name), ready.running, log)
             for name in (f"aggregator-worker-{n + 1}" for n in range(settings.aggregator_workers))
         ),
-        Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}"),
+        Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}", finishes=True),
         Service("sink", _sink, ready.running, (*log, "mongo")),
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
         Service("producer", _producer, ready.running, (*log, *paced)),

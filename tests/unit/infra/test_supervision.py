@@ -5,6 +5,7 @@ import sys
 from xmlrpc.client import Fault
 
 import pytest
+from supervisor.datatypes import RestartUnconditionally
 from supervisor.options import ServerOptions
 from supervisor.xmlrpc import Faults
 
@@ -35,13 +36,21 @@ def test_every_service_is_supervised_and_comes_back(settings, programs):
         assert program.command == f"{sys.executable} -m infra.launch {name}"
         assert program.autostart
         assert program.killasgroup
-        assert program.stopasgroup
+
+
+def test_spark_is_told_alone_and_has_time_to_finish_its_micro_batch(programs):
+    # Its JVM would end at once, and the driver in the midst of a batch with it.
+    assert {name for name, program in programs.items() if not program.stopasgroup} == {"spark"}
+    assert programs["spark"].stopwaitsecs == 40  # it takes 30 of them at most (FINISH_S), and some to end its JVM
 
 
 def test_only_what_may_end_may_end(programs):
     ends = {name: set(program.exitcodes) for name, program in programs.items()}
     assert {name for name, codes in ends.items() if 0 in codes} == {"contracts", "producer"}
     assert all(supervision.GIVE_UP in codes for codes in ends.values())
+    # Flink's JobManager, for one, exits with 2 where it is to be started again.
+    always = {name for name, program in programs.items() if program.autorestart is RestartUnconditionally}
+    assert always == {"kafka", "registry", "mongo", "flink-jobmanager", "flink-taskmanager"}
 
 
 def test_the_services_get_the_settings_whatever_is_in_them(settings, programs):
