@@ -4,31 +4,41 @@
 Proportional set size counts a page shared by n processes as 1/n in each, so that the sum is what the machine gives.
 """
 
-import time
 from collections import defaultdict
+from threading import Event, Timer
 
 import click
 import psutil
 
+from infra.orphans import MARK
 from infra.settings import Settings
-from infra.supervision import processes
 
 MIB = 2**20
+EVERY_S = 2
+ALL = "all at the same moment"
 
 
 def sample(settings: Settings) -> dict[str, float]:
-    """MiB of each service now, its children included; a process that ends meanwhile counts 0."""
-    roots = {name: info["pid"] for name, info in processes(settings).items() if info["pid"]}
-    roots["supervisord"] = int((settings.home / "run" / "supervisord.pid").read_text())
-    sizes: dict[str, float] = {}
-    for name, pid in roots.items():
-        try:
-            process = psutil.Process(pid)
-            family = [process] + ([] if name == "supervisord" else process.children(recursive=True))
-        except psutil.NoSuchProcess:
-            continue
-        sizes[name] = sum(_pss(member) for member in family) / MIB
-    return sizes
+    """MiB of each service now, its children included, and of commands that have this home; who ends meanwhile has 0."""
+    sizes = defaultdict[str, float](float)
+    for process in psutil.process_iter(["environ"]):
+        environment = process.info["environ"] or {}  # None: another user's
+        if environment.get("FEDLOG_HOME") == str(settings.home):
+            sizes[environment.get(MARK, "commands")] += _pss(process) / MIB
+    if (file := settings.home / "run" / "supervisord.pid").exists():
+        sizes["supervisord"] = _pss(psutil.Process(int(file.read_text()))) / MIB
+    return dict(sizes)
+
+
+def peaks(settings: Settings, over: Event, every_s: float = EVERY_S) -> dict[str, float]:
+    """The most MiB each has had until ``over``, and ``ALL`` together."""
+    most = defaultdict[str, float](float)
+    while not over.wait(every_s):
+        sizes = sample(settings)
+        sizes[ALL] = sum(sizes.values())
+        for name, size in sizes.items():
+            most[name] = max(most[name], size)
+    return dict(most)
 
 
 def _pss(process: psutil.Process) -> int:
@@ -42,16 +52,16 @@ def _pss(process: psutil.Process) -> int:
 @click.option("--seconds", default=60, show_default=True)
 def main(seconds: int) -> None:
     """Sample a running system and print the peaks."""
-    settings, peaks, peak = Settings(), defaultdict[str, float](float), 0.0
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        sizes = sample(settings)
-        peak = max(peak, sum(sizes.values()))
-        for name, size in sizes.items():
-            peaks[name] = max(peaks[name], size)
-        time.sleep(2)
-    lines = [f"| {name} | {size:,.0f} |" for name, size in sorted(peaks.items(), key=lambda item: -item[1])]
-    click.echo("\n".join(["| service | peak MiB |", "|---|---|", *lines, f"| all at the same moment | {peak:,.0f} |"]))
+    over = Event()
+    Timer(seconds, over.set).start()
+    click.echo(table(peaks(Settings(), over)))
+
+
+def table(most: dict[str, float]) -> str:
+    """Peaks in Markdown, the largest service first."""
+    services = sorted((name for name in most if name != ALL), key=lambda name: -most[name])
+    lines = [f"| {name} | {most[name]:,.0f} |" for name in services]
+    return "\n".join(["| service | peak MiB |", "|---|---|", *lines, f"| **{ALL}** | {most.get(ALL, 0):,.0f} |"])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ RECORD = Types.ROW_NAMED(
 
 
 def readings(environment: StreamExecutionEnvironment, bootstrap: str, registry: str) -> DataStream:
-    """Raw records of ``iot_stream`` with their numbers read: key, packed record, timestamp in ms (``Measured.java``).
+    """Raw records of ``iot_stream`` with their numbers read: key, packed record, event time in ms (``Measured.java``).
 
     Raw, because what is not Avro must become a dead letter, and Flink's own Avro format can only fail the job.
     """

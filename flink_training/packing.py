@@ -29,7 +29,9 @@ RECORD = np.dtype(
         ("value", "<i4"),
     ]
 )
-"""A record of ``iot_stream``: where it lies; if ``sound``, what it says (ms; °C, %RH, lux, V); lengths, -1 for null."""
+"""A record of ``iot_stream``: where it lies; if ``sound``, what it says (ms; °C, %RH, lux, V); lengths, -1 for null.
+
+What is not sound has no event time, 0, and its timestamp decides nothing: who sends rubbish may send any."""
 _INT, _LONG = struct.Struct("<i"), struct.Struct("<q")
 
 

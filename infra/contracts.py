@@ -1,17 +1,17 @@
-"""Topics and schemas as ``schemas/`` wants them: created where they are missing, checked where they exist.
+"""Topics and schemas as ``schemas/`` wants them: created where they are missing, brought up to date where they exist.
 
 ``python -m infra.contracts`` does it, and ends.
 """
 
 import logging
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from infra.settings import Settings
 from schemas import log_lines
 from schemas.registry import register
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, TopicSpec
 
 logger = logging.getLogger("infra.contracts")
 
@@ -21,7 +21,7 @@ def establish(settings: Settings) -> None:
 
     Raises:
         BreakingChangeError: a schema is not compatible with what the log was written with.
-        KafkaException: a topic cannot be created.
+        KafkaException: a topic cannot be created or configured.
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
     present = admin.list_topics(timeout=10).topics
@@ -30,10 +30,27 @@ def establish(settings: Settings) -> None:
     for name, created in (admin.create_topics(new) if new else {}).items():
         created.result()
         logger.info("created topic %s", name)
+    _configure(admin, [spec for spec in TOPICS.values() if spec.name in present])
     client = SchemaRegistryClient({"url": settings.registry})
     for spec in TOPICS.values():
         schema_id = register(client, spec)
         logger.info("%s is schema %d", spec.subject, schema_id)
+
+
+def _configure(admin: AdminClient, specs: list[TopicSpec]) -> None:
+    """Have topics that an older version created, or somebody changed, configured as those that are new."""
+    resources = {spec.name: ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs}
+    described = admin.describe_configs(list(resources.values())) if resources else {}
+    other = []
+    for spec in specs:
+        found = described[resources[spec.name]].result()
+        changed = {name: value for name, value in spec.config.items() if found[name].value != value}
+        if changed:
+            logger.info("topic %s is to have %s", spec.name, changed)
+            entries = [ConfigEntry(*item, incremental_operation=AlterConfigOpType.SET) for item in changed.items()]
+            other.append(ConfigResource(ResourceType.TOPIC, spec.name, incremental_configs=entries))
+    for altered in (admin.incremental_alter_configs(other) if other else {}).values():
+        altered.result()
 
 
 if __name__ == "__main__":

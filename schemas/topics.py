@@ -20,6 +20,7 @@ from schemas.events import (
 PARTITIONS = 4
 LARGEST_BYTES = 16 * 2**20
 """Of a record."""
+YEAR_MS = 365 * 24 * 3600 * 1000
 FOREVER = {
     # Records carry event time; Kafka's default retention would delete the readings of 2004 within minutes.
     "retention.ms": "-1",
@@ -27,9 +28,10 @@ FOREVER = {
     "cleanup.policy": "delete",
     # A model's event has a contribution of some hundred bytes for each device of a window.
     "max.message.bytes": str(LARGEST_BYTES),
-    # A replay passes years of event time in hours: neither roll segments for it nor refuse moments to come.
-    "segment.ms": str(10 * 365 * 24 * 3600 * 1000),
-    "message.timestamp.after.max.ms": str(2**63 - 1),
+    # A replay passes years of event time in hours: neither roll segments for it nor refuse moments to come; but for
+    # those that no calendar has, which Spark's cannot even pass over. Who writes one is told so.
+    "segment.ms": str(10 * YEAR_MS),
+    "message.timestamp.after.max.ms": str(7_000 * YEAR_MS),
 }
 
 LARGEST_PART_BYTES = 4 * LARGEST_BYTES

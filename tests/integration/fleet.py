@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Event as Signal
@@ -27,7 +28,7 @@ from infra.standalone import isolated
 from schemas.codec import Codec
 from schemas.events import Event, GlobalModel, Reading
 from schemas.forecasts import predictions
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, YEAR_MS
 from schemas.wire import WATERMARK, is_mark
 from tests.integration.conftest import Log
 
@@ -118,9 +119,14 @@ class Fleet:
         self.consumer = Consumer({"bootstrap.servers": log.bootstrap, "group.id": "test"})
 
     def fill(self, events: Sequence[Event], *odd: bytes, seconds: float = 0, hurry: Signal | None = None) -> None:
-        """Write events, evenly over some seconds or until ``hurry``, which has the rest come at once; then ``odd``."""
+        """Write events, evenly over some seconds or until ``hurry``, which has the rest come at once.
+
+        Before them ``odd``, into every partition and as records of years later, by which no time must pass.
+        """
         self.odd = odd
         producer = Producer({"bootstrap.servers": self.log.bootstrap, "partitioner": "murmur2_random"})
+        for place in product(odd, range(TOPICS["iot_stream"].partitions)):
+            producer.produce("iot_stream", place[0], b"mote-01", place[1], timestamp=START + 20 * YEAR_MS)
         begun = time.monotonic()
         for n, event in enumerate(events):
             record = self.codec.encode(event)
@@ -129,8 +135,6 @@ class Fleet:
             if ahead > 0.1 and not (hurry and hurry.is_set()):
                 producer.flush()
                 time.sleep(ahead)
-        for value in odd:
-            producer.produce("iot_stream", key=b"mote-01", value=value, timestamp=START)
         assert producer.flush(60) == 0
 
     def filling(self, events: Sequence[Event], seconds: float, hurry: Signal | None = None) -> Thread:

@@ -63,7 +63,7 @@ def fill(settings):
     for value in (b"", b"\0", b"garbage", UNKNOWN, reading.value[:-1], reading.value + b"x", reading.value[:5]):
         put("iot_stream", value, None, [("a", b"1"), ("a", None), ("größe", b""), ("a", b"1")])
     put("iot_stream", b"\0" + stranger + b"\4hi", b"")
-    put("dead_letters", codec.encode(SAMPLES[4]).value, SAMPLES[4].origin_key, timestamp=2**62)
+    put("dead_letters", codec.encode(SAMPLES[4]).value, SAMPLES[4].origin_key, timestamp=2**47)
     for partition in range(4):
         put("local_updates", None, None, [("watermark", b"5")], partition=partition)
     put("global_models", LARGE)

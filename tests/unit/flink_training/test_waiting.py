@@ -1,3 +1,5 @@
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,15 @@ def test_a_batch_waits_for_the_latest_in_it():
     assert newest(batch(5, 9, 7)) == 9
     assert released([batch(5, 9, 7)], 8) == 0
     assert released([batch(5, 9, 7)], 9) == 1
+
+
+def test_what_is_no_reading_waits_for_nothing_whatever_its_timestamp_says():
+    def rubbish(timestamp):
+        return laid_out([(0, timestamp, 0, (math.nan,) * 4, 0, b"mote-04", b"?")])
+
+    assert newest(rubbish(2**60)) == 0
+    assert released([rubbish(2**60)], 0) == 1
+    assert released([batch(9), rubbish(2**60)], 8) == 0  # but for its turn
 
 
 def test_late_records_alone_do_not_overtake_what_stands_before_them():

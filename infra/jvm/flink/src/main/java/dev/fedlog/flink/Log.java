@@ -61,7 +61,7 @@ public final class Log {
         records.global().transform("mark", Marked.TYPE, marks).setParallelism(1).sinkTo(sink).setParallelism(1);
     }
 
-    /** The newest timestamp of each partition, up to which it is complete; a silent one does not hold the others up. */
+    /** The newest reading of each partition, up to which it is complete; a silent one does not hold the others up. */
     public static WatermarkStrategy<Row> newest() {
         WatermarkStrategy<Row> strategy = context -> new Newest();
         return strategy.withIdleness(IDLE);
@@ -87,8 +87,11 @@ public final class Log {
         private long newest = Long.MIN_VALUE;
 
         @Override
-        public void onEvent(Row record, long moment, WatermarkOutput output) {
-            newest = Math.max(newest, moment);
+        public void onEvent(Row record, long timestamp, WatermarkOutput output) {
+            long moment = record.getFieldAs(2);
+            if (moment > 0) {
+                newest = Math.max(newest, moment);
+            }
         }
 
         @Override

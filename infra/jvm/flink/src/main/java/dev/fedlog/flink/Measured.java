@@ -15,10 +15,11 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.Collector;
 
 /**
- * A raw record of {@code iot_stream} with its numbers read: key, packed record, timestamp.
+ * A raw record of {@code iot_stream} with its numbers read: key, packed record, and the moment it was measured at.
  *
  * <p>This only spares Python the work. What is not a sound reading is passed on unread, and Python's codec, which has
- * the last word, says what is wrong with it. {@code flink_training/packing.py} states the layout.
+ * the last word, says what is wrong with it. Its moment is 0: it waits for nothing, and time does not pass by it,
+ * whatever its record's timestamp says. {@code flink_training/packing.py} states the layout.
  */
 public final class Measured implements KafkaRecordDeserializationSchema<Row> {
     static final TypeInformation<Row> TYPE = Types.ROW(Types.STRING, Types.PRIMITIVE_ARRAY(Types.BYTE), Types.LONG);
@@ -55,8 +56,8 @@ public final class Measured implements KafkaRecordDeserializationSchema<Row> {
         byte[] value = record.value() == null ? new byte[0] : record.value();
         GenericRecord reading = read(key, value);
         ByteBuffer packed = ByteBuffer.allocate(FIXED + key.length + value.length).order(ByteOrder.LITTLE_ENDIAN);
-        packed.putLong(record.offset()).putLong(record.timestamp());
-        packed.putLong(reading == null ? 0 : (Long) reading.get("event_time"));
+        long moment = reading == null ? 0 : (Long) reading.get("event_time");
+        packed.putLong(record.offset()).putLong(record.timestamp()).putLong(moment);
         for (String sensor : SENSORS) {
             Object measured = reading == null ? null : reading.get(sensor);
             packed.putDouble(measured == null ? Double.NaN : (Double) measured);
@@ -64,12 +65,12 @@ public final class Measured implements KafkaRecordDeserializationSchema<Row> {
         packed.putInt(record.partition()).putInt(reading == null ? 0 : 1);
         packed.putInt(record.key() == null ? -1 : key.length).putInt(record.value() == null ? -1 : value.length);
         packed.put(key).put(value);
-        out.collect(Row.of(new String(key, StandardCharsets.ISO_8859_1), packed.array(), record.timestamp()));
+        out.collect(Row.of(new String(key, StandardCharsets.ISO_8859_1), packed.array(), moment));
     }
 
-    /** The timestamp in a packed record, ms. */
+    /** The moment in a packed record, ms. */
     static long moment(byte[] packed) {
-        return ByteBuffer.wrap(packed).order(ByteOrder.LITTLE_ENDIAN).getLong(Long.BYTES);
+        return ByteBuffer.wrap(packed).order(ByteOrder.LITTLE_ENDIAN).getLong(2 * Long.BYTES);
     }
 
     private GenericRecord read(byte[] key, byte[] value) {
