@@ -15,7 +15,7 @@ export FEDLOG_READER := $(or $(READER),$(FEDLOG_READER))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
 # Tests without servers share the cores. Of those with some, which mostly wait for them, two files run at a time, each
-# with servers of its own; whole systems, Flink and Spark have the machine to themselves.
+# with servers of its own; whole systems have the machine to themselves.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
 BY_TWO   := --numprocesses 2 --dist loadfile
 

@@ -23,7 +23,7 @@ from tests.integration.crashing_aggregator import STEPS
 from tests.integration.fleet import Fleet
 from tests.integration.synthetic_updates import ARGUMENTS, OPTIONS, WINDOWS, decided, updates, write
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 KILLS = 20
 

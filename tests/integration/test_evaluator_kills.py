@@ -11,7 +11,7 @@ import pytest
 from tests.integration.conftest import Log
 from tests.integration.evaluators import CONFIG, Bench, Forecasts, forms, kill, model, readings
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
 
 DEVICES = tuple(f"mote-{number:02}" for number in range(1, 31))
 KILLS = 10

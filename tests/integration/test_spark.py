@@ -12,7 +12,7 @@ from schemas.events import Prediction
 from tests.integration.conftest import Log
 from tests.integration.evaluators import CONFIG, START, Bench, Forecasts, forms, kill, model, readings
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DEVICES = ("mote-01", "mote-02", "mote-03")
 
