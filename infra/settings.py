@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +75,12 @@ class Settings(BaseSettings):
     spark_metrics_port: int = 4041
     sink_metrics_port: int = 4042
     superset_port: int = 8088
+
+    @field_validator("home", "build", "cache")
+    @classmethod
+    def _whole(cls, path: Path) -> Path:
+        """Processes are told from those of another clone by their home, and run in another folder than who named it."""
+        return path.absolute()
 
     @property
     def bootstrap(self) -> str:
