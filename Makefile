@@ -25,6 +25,19 @@ export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath 
 # Python's modules are compiled once, when they are installed. Else each process does it that cannot keep the result.
 export UV_COMPILE_BYTECODE := 1
 
+# What there is to fetch, for somebody who waits.
+MB_core     := 600
+MB_spark    := 500
+MB_superset := 200
+MB_jars     := 400
+
+# Maven compiles, and fetches, with the Java that the servers get.
+MAVEN := $(if $(FEDLOG_JAVA),JAVA_HOME="$(FEDLOG_JAVA)") mvn -B -ntp
+# Of what Maven says, what a person wants to see, as it comes.
+TOLD  := grep --line-buffered -E 'Building |BUILD|ERROR'
+
+# What a machine lacks is said before anything is installed, whatever is in MAKEFLAGS.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help up down status watch logs models verify lineage rollback release inspect diff tail batch analytics report replay redrive retrain compare export import quality bench bench-aggregation bench-evaluation bench-sink bench-replay bench-dashboards byzantine test check clean install preflight
 
@@ -130,7 +143,7 @@ byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers (ARGS=… for pytest).
 	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest $(BY_TWO) -m "not alone" tests/integration && $(CORE) -m pytest -m "alone or e2e" tests/e2e tests/integration)
 
-check: $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
+check: preflight $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .
 	@$(CORE) -m ruff format --check .
 	@$(CORE) -m mypy schemas forecaster producers flink_training aggregator_stream spark_analytics mongo_sink infra benchmarks
@@ -140,7 +153,7 @@ clean: ## Delete all data, the log included (YES=1: do not ask).
 
 preflight:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) infra/preflight.py
+	@$(PYTHON) -m infra.preflight $(filter up,$(MAKECMDGOALS))
 
 install: preflight $(BUILD)/env/core/.installed $(BUILD)/env/spark/.installed $(BUILD)/env/superset/.installed $(BUILD)/jars/.installed
 
@@ -151,7 +164,7 @@ $(UV): requirements/bootstrap.txt
 	@touch $@
 
 $(BUILD)/env/%/.installed: requirements/%.txt $(UV)
-	@echo "installing the $* environment"
+	@echo "installing the $* environment$(if $(MB_$*), (some $(MB_$*) MB to fetch))"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) $(BUILD)/env/$*
 	@VIRTUAL_ENV=$(abspath $(BUILD))/env/$* $(UV) pip sync --require-hashes $<
 	@touch $@
@@ -167,11 +180,11 @@ $(BUILD)/env/core/.bench: requirements/bench.txt $(BUILD)/env/core/.installed
 	@touch $@
 
 $(BUILD)/jars/.installed: $(POMS) $(JAVAS)
-	@echo "fetching the servers' jars with Maven"
-	@mvn -B -ntp package -Dfedlog.jars=$(abspath $(BUILD))/jars | grep -E 'Building |BUILD|ERROR' ; exit $${PIPESTATUS[0]}
+	@echo "fetching the servers' jars with Maven (some $(MB_jars) MB, in six parts)"
+	@$(MAVEN) package -Dfedlog.jars=$(abspath $(BUILD))/jars | $(TOLD) ; exit $${PIPESTATUS[0]}
 	@touch $@
 
 $(BUILD)/jars/.connect: pom.xml infra/jvm/connect/pom.xml
 	@echo "fetching MongoDB's own connector with Maven"
-	@mvn -B -ntp -f infra/jvm/connect/pom.xml package -Dfedlog.jars=$(abspath $(BUILD))/jars | grep -E 'Building |BUILD|ERROR' ; exit $${PIPESTATUS[0]}
+	@$(MAVEN) -f infra/jvm/connect/pom.xml package -Dfedlog.jars=$(abspath $(BUILD))/jars | $(TOLD) ; exit $${PIPESTATUS[0]}
 	@touch $@

@@ -34,8 +34,8 @@ def home(settings: Settings, minimum: int) -> str:
 def _own(settings: Settings) -> str | None:
     if settings.java:
         return settings.java
-    if "JAVA_HOME" in os.environ:
-        return os.environ["JAVA_HOME"]
+    if named := os.environ.get("JAVA_HOME"):
+        return named
     java = shutil.which("java")
     return java and str(Path(java).resolve().parent.parent)
 

@@ -3,28 +3,21 @@
 import random
 import socket
 
+from infra import listening
+from infra.services import services
 from infra.settings import HOST, Settings
 
-PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
+PORTS = tuple(listening.PORTS)
 UNASSIGNED = range(16_384, 32_768)
 """Below those that systems give to outgoing connections."""
 
 
 def taken(settings: Settings) -> list[str]:
-    """One sentence for each port that something else listens on, naming the mend."""
-    sentences = []
-    for name in PORTS:
-        if name.partition("_")[0] in settings.elsewhere:
-            continue
-        port = getattr(settings, name)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                variable = f"FEDLOG_{name.upper()}"
-                sentences.append(f"Port {port} is taken by another program: stop that, or set {variable}.")
-    return sentences
+    """One sentence for each port of what is to run that something else listens on, naming the mend."""
+    running = services(settings)
+    return listening.taken(
+        {name: getattr(settings, name) for name, port in listening.PORTS.items() if port.service in running}
+    )
 
 
 def free(count: int) -> list[int]:

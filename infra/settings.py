@@ -6,8 +6,11 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra import listening
+from infra.listening import PORTS
+
 ROOT = Path(__file__).resolve().parent.parent
-HOST = "127.0.0.1"
+HOST = listening.HOST
 
 
 class Settings(BaseSettings):
@@ -61,20 +64,20 @@ class Settings(BaseSettings):
         "text", description="Of what our Python processes log: lines of text, or JSON (docs/logs.md)."
     )
     without: str = Field("", description="Services not to run, by name, joined by commas.")
-    java: str = Field("", description="A JDK's folder; empty: the `java` on the PATH.")
+    java: str = Field("", description="A JDK's folder; empty: `JAVA_HOME`, else that of the `java` on the PATH.")
 
-    kafka_port: int = 9092
-    kafka_controller_port: int = 9093
-    registry_port: int = 8081
-    registry_management_port: int = 8085
-    mongo_port: int = 27017
-    flink_port: int = 8082
-    flink_rpc_port: int = 6123
-    aggregator_port: int = 6066
-    spark_port: int = 4040
-    spark_metrics_port: int = 4041
-    sink_metrics_port: int = 4042
-    superset_port: int = 8088
+    kafka_port: int = PORTS["kafka_port"].default
+    kafka_controller_port: int = PORTS["kafka_controller_port"].default
+    registry_port: int = PORTS["registry_port"].default
+    registry_management_port: int = PORTS["registry_management_port"].default
+    mongo_port: int = PORTS["mongo_port"].default
+    flink_port: int = PORTS["flink_port"].default
+    flink_rpc_port: int = PORTS["flink_rpc_port"].default
+    aggregator_port: int = PORTS["aggregator_port"].default
+    spark_port: int = PORTS["spark_port"].default
+    spark_metrics_port: int = PORTS["spark_metrics_port"].default
+    sink_metrics_port: int = PORTS["sink_metrics_port"].default
+    superset_port: int = PORTS["superset_port"].default
 
     @field_validator("home", "build", "cache")
     @classmethod
@@ -105,8 +108,7 @@ class Settings(BaseSettings):
     @property
     def elsewhere(self) -> frozenset[str]:
         """Services that these settings know to run elsewhere."""
-        named = {"mongo": self.mongo, "registry": self.registry_url}
-        return frozenset(name for name, address in named.items() if address)
+        return frozenset(service for service, name in listening.ELSEWHERE.items() if getattr(self, name))
 
     @property
     def models(self) -> Path:

@@ -27,14 +27,21 @@ def test_a_taken_port_is_one_sentence_with_the_mend():
     assert "FEDLOG_REGISTRY_PORT" in sentence
 
 
-@pytest.mark.parametrize(("server", "address"), [("mongo", "mongo"), ("registry", "registry_url")])
-def test_what_runs_elsewhere_needs_no_port_here(server, address):
+@pytest.mark.parametrize(
+    ("server", "why"),
+    [
+        ("mongo", {"mongo": "mongodb://elsewhere"}),
+        ("registry", {"registry_url": "http://elsewhere"}),
+        ("superset", {"without": "superset,spark"}),
+    ],
+)
+def test_what_does_not_run_here_needs_no_port(server, why):
     with socket.socket() as other:
         other.bind((HOST, 0))
         other.listen()
         port = {f"{server}_port": other.getsockname()[1]}
         assert ports.taken(settings(**port)) != []
-        assert ports.taken(settings(**port, **{address: f"{server}://elsewhere"})) == []
+        assert ports.taken(settings(**port, **why)) == []
 
 
 def test_free_ports_differ():
