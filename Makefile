@@ -4,7 +4,8 @@ PYTHON ?= python3.11
 BUILD  := $(or $(FEDLOG_BUILD),build)
 CORE   := $(BUILD)/env/core/bin/python
 UV     := $(BUILD)/bootstrap/bin/uv
-INFRA  := $(CORE) -m infra
+# Whole, that is: an environment whose installation was interrupted has a Python, too.
+INFRA  := { [ -e $(BUILD)/env/core/.installed ] || { echo 'Nothing is installed yet: `make up`.' >&2; exit 1; }; }; $(CORE) -m infra
 FORMAT ?= table
 POMS   := pom.xml $(filter-out infra/jvm/connect/pom.xml,$(wildcard infra/jvm/*/pom.xml))
 JAVAS  := $(shell find infra/jvm -name '*.java' -o -name '*.properties')
@@ -149,7 +150,7 @@ check: preflight $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and typ
 	@$(CORE) -m mypy schemas forecaster producers flink_training aggregator_stream spark_analytics mongo_sink infra benchmarks
 
 clean: ## Delete all data, the log included (YES=1: do not ask).
-	@if [ -x $(CORE) ]; then $(INFRA) clean $(if $(YES),--yes); else echo "Nothing is installed, so there is no data."; fi
+	@if [ -e $(BUILD)/env/core/.installed ]; then $(INFRA) clean $(if $(YES),--yes); else echo "Nothing is installed yet, and nothing was deleted."; fi
 
 preflight:
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or name it with make PYTHON=/path/to/python3.11"; exit 1; }
