@@ -3,14 +3,13 @@
 import hashlib
 import logging
 import re
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from tenacity import Retrying, before_sleep_log, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from producers.arrival import Arrival
 
 ATTEMPTS = 3
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)  # seconds; an address that does not answer is given up quickly
@@ -97,15 +96,13 @@ def _download(published: Published, part: Path) -> None:
         response.raise_for_status()
         if response.status_code != httpx.codes.PARTIAL_CONTENT or _first_byte(response) != have:
             have = 0  # the server sends all of it
-        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         with (
             part.open("ab" if have else "wb") as file,
-            Progress(*columns, console=Console(file=sys.stderr), transient=True) as progress,
+            Arrival(published.url, published.size, have) as arrival,
         ):
-            task = progress.add_task(published.url, total=published.size, completed=have)
             for chunk in response.iter_raw():
                 file.write(chunk)
-                progress.advance(task, len(chunk))
+                arrival.note(len(chunk))
                 if file.tell() > published.size:
                     return  # something else altogether: the checksum says so
 

@@ -1,10 +1,14 @@
 import hashlib
+import logging
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
+from producers import arrival
+from producers.arrival import Arrival
 from producers.download import ATTEMPTS, ChecksumError, DownloadError, Published, fetch
 
 BODY = bytes(range(256)) * 2000
@@ -101,3 +105,38 @@ def test_a_refusal_is_tried_a_few_times_and_then_told(site, tmp_path):
     with pytest.raises(DownloadError, match="503"):
         fetch(site.published, tmp_path / "data.gz", wait=0)
     assert len(site.asked) == ATTEMPTS
+
+
+@pytest.fixture
+def no_terminal(monkeypatch):
+    monkeypatch.setattr(arrival, "Console", lambda **_: SimpleNamespace(is_terminal=False))
+
+
+@pytest.mark.usefixtures("no_terminal")
+def test_off_a_terminal_it_says_now_and_then_how_far_it_is(site, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(arrival, "EVERY", 0)
+    caplog.set_level(logging.INFO)
+    (tmp_path / "data.gz.part").write_bytes(BODY[:256_000])
+    fetch(site.published, tmp_path / "data.gz")
+    said = [record.message for record in caplog.records if record.name == arrival.__name__]
+    assert site.published.url in said[0]
+    shares = [int(re.search(r"\((\d+)%\), [\d.]+ MB/s, \d+ s left", line)[1]) for line in said[1:]]
+    assert shares == sorted(shares)
+    assert 50 <= shares[0] <= shares[-1] == 100
+
+
+@pytest.mark.usefixtures("no_terminal")
+def test_it_is_quiet_between_two_lines(site, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(arrival, "EVERY", 3600)
+    caplog.set_level(logging.INFO)
+    fetch(site.published, tmp_path / "data.gz")
+    assert len([record for record in caplog.records if record.name == arrival.__name__]) == 1
+
+
+@pytest.mark.usefixtures("no_terminal")
+def test_a_line_tells_what_has_come_since_this_attempt_began(monkeypatch):
+    monkeypatch.setattr(arrival.time, "monotonic", lambda: 100.0)
+    coming = Arrival("data", 40_000_000, 10_000_000)
+    assert coming.line(104.0) == "10.0 of 40.0 MB (25%), 0.00 MB/s, nothing comes"
+    coming.note(10_000_000)
+    assert coming.line(104.0) == "20.0 of 40.0 MB (50%), 2.50 MB/s, 8 s left"
