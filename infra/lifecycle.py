@@ -5,7 +5,7 @@ import time
 
 import click
 
-from infra import choices, orphans, ports, supervision
+from infra import choices, orphans, played, ports, supervision
 from infra.console import console, say
 from infra.services import folder, services
 from infra.settings import Settings
@@ -68,9 +68,12 @@ def _wait(settings: Settings, timeout: int) -> None:
 def _where(settings: Settings) -> None:
     """Say where to look, of what runs."""
     running = services(settings)
+    if "producer" in running:
+        line, loud = played.said(settings, played.dataset(settings))
+        console.print(f"\n{line}", style="bold yellow" if loud else None, highlight=False, soft_wrap=True, markup=False)
     if "superset" in running:
         password = settings.home / "superset" / "admin_password"
-        say(f"\nDashboards: http://127.0.0.1:{settings.superset_port} (admin, password in {password})")
+        say(f"Dashboards: http://127.0.0.1:{settings.superset_port} (admin, password in {password})")
     engines = {"Flink": "flink-jobmanager", "Spark": "spark", "Kafka": "kafka"}
     addresses = (f"{label}: {running[name].address(settings)}" for label, name in engines.items() if name in running)
     say("   ".join(addresses))
