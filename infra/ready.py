@@ -7,8 +7,8 @@ from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 import click
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from infra.settings import HOST, Settings
 from schemas.topics import TOPICS
@@ -104,6 +104,21 @@ def spark(settings: Settings) -> bool:
     """A streaming query has processed a batch."""
     applications = _get(f"http://{HOST}:{settings.spark_port}/api/v1/applications")
     return bool(applications)
+
+
+def sink(settings: Settings) -> bool:
+    """The sink shows its metrics: its connectors are as they should be, and it has begun."""
+    return _get(f"http://{HOST}:{settings.sink_metrics_port}/metrics") is not None
+
+
+def producer(settings: Settings) -> bool:
+    """There is a reading on the log: what was to be downloaded, parsed and waited for is there."""
+    client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0}, logger=None)
+    places = {TopicPartition("iot_stream", n): OffsetSpec.latest() for n in range(TOPICS["iot_stream"].partitions)}
+    try:
+        return any(end.result().offset for end in client.list_offsets(places, request_timeout=PATIENCE).values())
+    except KafkaException:
+        return False
 
 
 def superset(settings: Settings) -> bool:
