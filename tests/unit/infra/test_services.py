@@ -50,6 +50,16 @@ def test_a_mongodb_that_runs_elsewhere_is_not_started():
     assert settings.mongo_uri == "mongodb://127.0.0.1:1"
 
 
+def test_a_mongod_on_the_path_is_what_is_started_on_loopback_and_in_this_home(machine, tmp_path):
+    settings = Settings(home=tmp_path / "home", mongo_port=27018)
+    assert "dev.fedlog.mongo.EmbeddedMongo" in services(settings)["mongo"].command(settings).argv
+    machine.has("mongod")
+    argv = services(settings)["mongo"].command(settings).argv
+    data = tmp_path / "home" / "mongo"
+    assert argv == [str(machine.bin / "mongod"), "--dbpath", str(data), "--bind_ip", "127.0.0.1", "--port", "27018"]
+    assert data.is_dir(), "mongod makes no folder itself"
+
+
 def test_a_registry_that_runs_elsewhere_is_not_started_and_is_the_one_that_stages_ask(tmp_path, monkeypatch):
     everything = services(Settings(home=tmp_path)).keys()
     monkeypatch.setenv("FEDLOG_REGISTRY_URL", "http://127.0.0.1:1/registry")
