@@ -1,7 +1,10 @@
 """What was asked of a system when it was started: the next ``make up`` need not repeat it."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
+
+import click
 
 from infra.settings import Settings
 
@@ -11,7 +14,11 @@ REMEMBERED = ("data", "reader", "speed", "laps")
 
 
 def settled(settings: Settings) -> Settings:
-    """The settings, with what was chosen earlier for this home where nothing is said now; remembers the result."""
+    """The settings, with what was chosen earlier for this home where nothing is said now; remembers the result.
+
+    Raises:
+        ClickException: a file that is named is not there, or the speed is none; nothing is remembered then.
+    """
     path = settings.home / "chosen.json"
     before = json.loads(path.read_text()) if path.exists() else {}
     # Who names other data means no longer the reader of what was there before.
@@ -21,6 +28,29 @@ def settled(settings: Settings) -> Settings:
     # The services run in another folder than whoever named a file, and later.
     files = {name: str(Path(value).absolute()) for name in FILES if (value := getattr(after, name)) not in NO_FILES}
     after = after.model_copy(update=files)
+    _check(after, earlier.keys())
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name: getattr(after, name) for name in REMEMBERED}))
     return after
+
+
+def _check(settings: Settings, remembered: Collection[str]) -> None:
+    for name in FILES:
+        value = getattr(settings, name)
+        # A reader of one's own may read a folder.
+        there = Path(value).exists() if name == "data" and settings.reader else Path(value).is_file()
+        if value not in NO_FILES and not there:
+            earlier = ", which an earlier `make up` named," if name in remembered else ""
+            raise click.ClickException(
+                f"{name.upper()}={value}{earlier} is not there: name a file with `make up {name.upper()}=path`"
+                + (", or `DATA=synthetic`." if name == "data" else ".")
+            )
+    if not _is_speed(settings.speed):
+        raise click.ClickException(f"SPEED={settings.speed} is neither a number above 0 nor `max`.")
+
+
+def _is_speed(value: str) -> bool:
+    try:
+        return value == "max" or 0 < float(value) < float("inf")
+    except ValueError:
+        return False
