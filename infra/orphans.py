@@ -63,6 +63,8 @@ def end_all(settings: Settings, patience: float = PATIENCE_S) -> None:
         # First who would start them again.
         for_now = {SUPERVISOR} & found.keys() or found.keys() - needed
         _end([process for name in for_now for process in found[name]], patience)
+    for stale in (settings.socket, settings.home / "run" / "supervisord.pid"):
+        stale.unlink(missing_ok=True)  # else they say that there is something still
 
 
 def _end(processes: list[psutil.Process], patience: float) -> None:

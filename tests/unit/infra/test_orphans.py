@@ -100,11 +100,16 @@ def test_what_does_not_end_is_killed_and_with_it_what_it_has_started(settings, s
 
 def test_a_supervisord_that_cannot_be_asked_is_ended_before_what_it_would_start_again(settings, start, tmp_path):
     start("kafka")
-    supervisor = start("supervisord", home="elsewhere", more=["-c", str(settings.home / "run" / "supervisord.conf")])
+    run = settings.home / "run"
+    run.mkdir(parents=True)
+    (run / "supervisord.pid").touch()
+    settings.socket.touch()
+    supervisor = start("supervisord", home="elsewhere", more=["-c", str(run / "supervisord.conf")])
     assert orphans.left(settings).keys() == {"kafka", orphans.SUPERVISOR}
     orphans.end_all(settings)
     assert supervisor.wait(5) == 0
     assert ended(tmp_path) == ["supervisord", "kafka"]
+    assert list(run.iterdir()) == []
 
 
 def test_a_relative_home_is_not_that_of_another_clone(tmp_path, monkeypatch):
