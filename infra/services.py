@@ -248,9 +248,9 @@ def services(settings: Settings) -> dict[str, Service]:
             for name in (f"aggregator-worker-{n + 1}" for n in range(settings.aggregator_workers))
         ),
         Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}", finishes=True),
-        Service("sink", _sink, ready.running, (*log, "mongo")),
+        Service("sink", _sink, ready.sink, (*log, "mongo")),
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
-        Service("producer", _producer, ready.running, (*log, *paced)),
+        Service("producer", _producer, ready.producer, (*log, *paced)),
     ]
     left_out = {*settings.without.split(","), *settings.elsewhere}
     return {service.name: service for service in listed if service.name not in left_out}

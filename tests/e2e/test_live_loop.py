@@ -345,8 +345,7 @@ def test_watch_shows_what_flows(live: System):
 @pytest.mark.parametrize(
     "killed",
     [
-        ("mongo",),
-        ("registry",),
+        ("mongo", "registry"),
         ("aggregator", "sink", "spark", "producer"),
         ("flink-training", "flink-jobmanager"),
         ("flink-taskmanager", "superset"),
@@ -388,6 +387,17 @@ def test_killed_workers_come_back_and_the_loop_goes_on(live: System):
     eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, f"all healthy after killing {workers}")
     eventually(lambda: live.version() >= version + 2, 240, "two more versions")
     eventually(lambda: live.count("predictions") > made, 60, "more predictions")
+
+
+def test_after_its_supervisor_was_killed_make_up_ends_what_is_left_and_goes_on(live: System):
+    version, made = live.version(), live.pid("kafka")
+    os.kill(int((live.settings.home / "run" / "supervisord.pid").read_text()), signal.SIGKILL)
+    assert "Supervisord was killed and has left" in live.make("status").stdout
+    assert psutil.pid_exists(made)
+    done = live.make("up", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not psutil.pid_exists(made)
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions with another supervisor")
 
 
 def test_versions_are_still_consecutive_and_no_update_counts_twice(live: System):
