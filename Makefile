@@ -22,6 +22,8 @@ BY_TWO   := --numprocesses 2 --dist loadfile
 
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
 export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath $(BUILD))/xla)
+# What compiles in milliseconds too: there are hundreds of such things, in each process again.
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS := 0
 
 # Python's modules are compiled once, when they are installed. Else each process does it that cannot keep the result.
 export UV_COMPILE_BYTECODE := 1
