@@ -20,10 +20,15 @@ logger = logging.getLogger(__name__)
 
 TOPIC = "predictions"
 SOURCE = "stream"
+FILE = "past.json"
 
 
-def kept(path: Path, bootstrap: str, codec: Codec) -> Runs:
-    """The runs that the log had when the query was first started, kept in a file beside its checkpoint."""
+def kept(checkpoint: Path, bootstrap: str, codec: Codec) -> Runs:
+    """The runs that the log had when the query was first started, kept in its checkpoint's folder.
+
+    A query that dies before its first micro-batch has said nothing, so the file holds for the next life as well.
+    """
+    path = checkpoint / FILE
     if not path.exists():
         found = read(bootstrap, codec)
         replace(path, json.dumps(found))

@@ -1,7 +1,8 @@
 """Which version a micro-batch uses: decided once, written down before anything is emitted.
 
 A micro-batch that is run again after a crash finds its pin and emits the same events under the same ids. Spark runs
-none again but the last, so the last pin is all that is kept.
+none again but the last, so the last pin is all that is kept. It lies in the checkpoint's own folder: who removes the
+checkpoint removes the pin, and no pin outlives the batches that it was made for.
 """
 
 import json
@@ -10,16 +11,18 @@ from pathlib import Path
 
 from spark_analytics.choice import Pin
 
+FILE = "pin.json"
+
 
 class PinnedTwiceError(ValueError):
     """A micro-batch follows an older event of ``global_models`` than the batch before."""
 
 
 class Pins:
-    """The newest pin of a query, in a file beside its checkpoint."""
+    """The newest pin of a query, in its checkpoint's folder."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, checkpoint: Path) -> None:
+        self.path = path = checkpoint / FILE
         self.batch, self.last = -1, Pin(0, 0, 0, 0)
         if path.exists():
             kept = json.loads(path.read_text())

@@ -92,17 +92,17 @@ def run(options: Options) -> None:
         StreamingQueryException: a batch failed; starting again goes on from the checkpoint.
     """
     spark = session.start("fedlog-stream", options.jars, options.folder, options.ui_port)
-    kept = options.folder / f"state-{STATE_VERSION}"
-    kept.mkdir(parents=True, exist_ok=True)
-    evaluator = Evaluator(options, Pins(kept / "pin.json"))
-    chosen = past.kept(kept / "past.json", options.bootstrap, evaluator.models.codec)
+    checkpoint = options.folder / f"state-{STATE_VERSION}" / "checkpoint"
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    evaluator = Evaluator(options, Pins(checkpoint))
+    chosen = past.kept(checkpoint, options.bootstrap, evaluator.models.codec)
     evaluator.models.follow()
     addresses = {run.version: evaluator.models.addresses.get(run.version) for own in chosen.values() for run in own}
     _warm(spark)
     query = (
         folded(spark, options, folding(Config(), options.bootstrap, options.registry, chosen, addresses))
         .writeStream.foreachBatch(evaluator)
-        .option("checkpointLocation", str(kept / "checkpoint"))
+        .option("checkpointLocation", str(checkpoint))
         .trigger(processingTime=f"{options.trigger_seconds} seconds")
         .start()
     )
