@@ -12,6 +12,7 @@ from schemas.positions import PositionsError, positions
 from spark_analytics import batch as batch_of
 from spark_analytics import stream as stream_of
 from spark_analytics.fleet import run as analytics_of
+from spark_analytics.options import Options
 from spark_analytics.report.command import OptionError
 from spark_analytics.scores.text import report as report_text
 
@@ -65,7 +66,7 @@ def _log(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--stale-after-minutes", default=120, show_default=True, help="Of event time; 0: never.")
 def stream(stale_after_minutes: int, **options: Any) -> None:
     """Evaluate readings as they come, each micro-batch with the model that the fleet stands on."""
-    stream_of.run(stream_of.Options(**options, stale_after_ms=stale_after_minutes * 60_000))
+    stream_of.run(Options(**options, stale_after_ms=stale_after_minutes * 60_000))
 
 
 @main.command()
