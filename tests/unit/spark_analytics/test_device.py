@@ -79,6 +79,21 @@ def test_what_cannot_be_placed_in_time_leaves_the_state_as_it_was():
     assert to_bytes(after) == to_bytes(device)
 
 
+def test_the_state_of_a_device_does_not_grow_with_what_has_gone_by():
+    taken, device, sizes, bins = readings(10_200), Device(), [], []
+    for begin in range(0, len(taken.offsets), 200):
+        device, _, refused = step(
+            CONFIG, device, DEVICE, part(taken, begin, begin + 200), Pin(1, 1, 0, 60_000).choose, numbers
+        )
+        assert not refused
+        assert device.open_bin is not None
+        sizes.append(len(to_bytes(device)))
+        bins.append(device.open_bin.number)
+    assert bins[-1] - bins[0] > 10_000
+    # Numbers of more digits, such as offsets, take a few bytes more.
+    assert max(sizes) - sizes[0] < 32
+
+
 def test_the_latest_form_of_each_forecast_is_kept_once():
     table = run(10_000)
     kept = latest(table)
