@@ -30,8 +30,19 @@ class Gauges:
         self.batches = Gauge("fedlog_evaluator_batch", "Number of the newest micro-batch.", registry=registry)
         self.seconds = Gauge("fedlog_evaluator_batch_at_seconds", "When it ended, Unix time.", registry=registry)
         self.events = Counter("fedlog_evaluator_events", "Written, by topic.", ["topic"], registry=registry)
-        self.said, self.sent = time.monotonic(), 0
+        self.newest, self.said, self.sent = 0, time.monotonic(), 0
         start_http_server(port, HOST, registry)
+
+    def follow(self, wanted: Pin, letters: int) -> None:
+        """After a look at ``global_models``.
+
+        Args:
+            wanted: what the next micro-batch is to forecast with.
+            letters: dead letters written, for models that cannot be used.
+        """
+        self.followed.set(wanted.followed)
+        self.events.labels("dead_letters").inc(letters)
+        self._age(wanted)
 
     def batch(self, pin: Pin, number: int, sent: Mapping[str, int], newest: int) -> None:
         """After a micro-batch.
@@ -43,18 +54,21 @@ class Gauges:
             newest: event time of its newest prediction, ms; 0 where it made none.
         """
         self.version.set(pin.version)
-        self.followed.set(pin.followed)
         self.batches.set(number)
         self.seconds.set_to_current_time()
         for topic, count in sent.items():
             self.events.labels(topic).inc(count)
-        if newest and pin.version:
-            age = newest - pin.window_end
-            self.age.set(age / 1000)
-            self.stale.set(bool(pin.stale_after_ms) and age > pin.stale_after_ms)
-        elif not pin.version:
-            self.age.set(float("nan"))
+        self.newest = newest or self.newest
+        self._age(pin)
         self.sent += sum(sent.values())
         if time.monotonic() - self.said > SAY_S:
             logger.info("batch %d: version %d, %d events sent", number, pin.version, self.sent)
             self.said, self.sent = time.monotonic(), 0
+
+    def _age(self, pin: Pin) -> None:
+        if not pin.version:
+            self.age.set(float("nan"))
+        elif self.newest:
+            age = self.newest - pin.window_end
+            self.age.set(age / 1000)
+            self.stale.set(bool(pin.stale_after_ms) and age > pin.stale_after_ms)

@@ -2,7 +2,7 @@
 
 For every micro-batch, in this order:
 
-1. Read what has come on ``global_models``.
+1. Read what has come on ``global_models``, which is done twice a second besides.
 2. Pin the version that everybody stands on to the batch and write it down; a batch that is run again finds its pin.
 3. Tell the batch's tasks the pin and where its model lies on the log. What a stateful operator is given when the query
    starts stays as it is, a broadcast too, so this goes as a property of the batch's job; each worker process reads the
@@ -16,10 +16,13 @@ A crash before 6 repeats the batch: the same pin, the same ids, the same values.
 the topic anew, and which version it had chosen for each bin from ``predictions`` (``past``).
 """
 
+import logging
 import signal
 import threading
 import time
+from pathlib import Path
 
+from confluent_kafka import KafkaException
 from pyspark.sql.streaming import StreamingQuery
 
 from forecaster.config import Config
@@ -30,11 +33,15 @@ from spark_analytics.options import Options
 from spark_analytics.pins import Pins
 from spark_analytics.warming import warm
 
+logger = logging.getLogger(__name__)
+
+FOLLOW_S = 0.5
+"""Between two looks at ``global_models`` while no readings come."""
 FINISH_S = 30
 
 
 def run(options: Options) -> None:
-    """Evaluate until told to stop; the micro-batch under way is finished first.
+    """Evaluate until told to stop; the micro-batch under way is finished first, and no other begun.
 
     Raises:
         StreamingQueryException: a batch failed; starting again goes on from the checkpoint.
@@ -46,7 +53,7 @@ def run(options: Options) -> None:
     batches = MicroBatches(options, config, Pins(checkpoint))
     models = batches.models
     chosen = past.kept(checkpoint, options.bootstrap, models.codec)
-    models.follow()
+    batches.follow()
     addresses = {own.version: models.addresses.get(own.version) for runs in chosen.values() for own in runs}
     warm(spark)
     query = (
@@ -59,18 +66,29 @@ def run(options: Options) -> None:
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
-    while query.isActive and not told.is_set():
-        told.wait(0.5)
+    while query.isActive and not told.wait(FOLLOW_S):
+        _follow(batches)
     if not told.is_set():
         query.awaitTermination()
-    _finish(query)
+    _finish(query, batches, checkpoint)
     query.stop()
 
 
-def _finish(query: StreamingQuery) -> None:
-    """Wait for the micro-batch under way, so that nothing is done twice; not for ever, for that would be no harm."""
-    before, deadline = query.lastProgress, time.monotonic() + FINISH_S
-    while query.isActive and query.status["isTriggerActive"] and time.monotonic() < deadline:
-        if query.lastProgress != before:
-            break
+def _follow(batches: MicroBatches) -> None:
+    """Also while no readings come: a micro-batch that begins follows by itself, and fails where it cannot."""
+    try:
+        batches.follow()
+    except KafkaException as error:
+        logger.warning("global_models is not followed for now: %s", error)
+
+
+def _finish(query: StreamingQuery, batches: MicroBatches, checkpoint: Path) -> None:
+    """Wait until the micro-batch under way is committed, so that nothing is done twice.
+
+    Not for ever, for that would be no harm. What Spark tells of its progress may be of a batch that it has yet to
+    begin, so the commit itself is waited for.
+    """
+    last, deadline = batches.stop(), time.monotonic() + FINISH_S
+    committed = checkpoint / "commits" / str(last)
+    while last >= 0 and query.isActive and not committed.exists() and time.monotonic() < deadline:
         time.sleep(0.05)

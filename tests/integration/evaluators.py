@@ -1,10 +1,12 @@
 """The evaluators on a log of a test's own, and what the core says they must have said."""
 
+import json
 import os
+import re
 import signal
 import subprocess
-import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -14,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from forecaster import binning, features, weights
 from forecaster.binning import Columns
@@ -24,13 +26,17 @@ from infra import ports
 from infra.services import spark_environment
 from infra.settings import ROOT, Settings
 from schemas.codec import Codec
-from schemas.events import GlobalModel, Prediction, Reading
+from schemas.events import SENSORS, GlobalModel, Prediction, Reading
 from schemas.topics import TOPICS
 from tests.integration.conftest import Log
 
 CONFIG = Config()
 START = 1_078_000_000_000 // CONFIG.bin_ms * CONFIG.bin_ms
 OPTIONS = {"bootstrap.servers": "", "group.id": "test", "enable.auto.commit": False}
+
+
+LIGHT_ULPS = 4
+"""Places of float32 by which light may differ: the core here forecasts many moments in one call, Spark one by one."""
 
 
 @cache
@@ -106,6 +112,17 @@ def _forecast(known: Any, observed: Any, numbers: Any, levels: Any) -> Any:
     return jax.vmap(partial(forecast, CONFIG, known))(observed, numbers, levels)
 
 
+def assert_forecast(event: Prediction, core: Forecasts) -> None:
+    """It says what the core says: to 1e-5, and light, thousands of lux in float32, to a few of its last places."""
+    wanted = np.asarray(core(event.model_version, event.device_id, event.made_at, event.horizon_ms), np.float32)
+    said = np.array([np.nan if value is None else value for value in event.forecast], np.float32)
+    allowed = np.full(len(SENSORS), 1e-5)
+    light = SENSORS.index("light")
+    allowed[light] = max(1e-5, LIGHT_ULPS * np.spacing(np.abs(wanted[light])))
+    close = (np.abs(said - wanted) <= allowed) | (np.isnan(said) & np.isnan(wanted))
+    assert close.all(), f"{event.prediction_id} of version {event.model_version}: {said}, and the core {wanted}"
+
+
 def forms(events: Iterable[Prediction]) -> dict[tuple[str, bool], Prediction]:
     """Events by id and whether they are scored; what comes again must be the same."""
     found: dict[tuple[str, bool], Prediction] = {}
@@ -143,18 +160,21 @@ class Bench:
                     producer.poll(0.1)
         assert producer.flush(30) == 0
 
-    def events(self, topic: str) -> list[Any]:
+    def records(self, topic: str) -> list[Message]:
         """All on a topic by now."""
         consumer = Consumer(OPTIONS | {"bootstrap.servers": self.log.bootstrap})
         parts = [TopicPartition(topic, p, 0) for p in range(TOPICS[topic].partitions)]
         left = sum(consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts)
         consumer.assign(parts)
-        found = []
+        found: list[Message] = []
         while len(found) < left:
-            messages = consumer.consume(min(1000, left - len(found)), timeout=20)
-            found += [self.codec.decode(topic, message.value(), message.key()) for message in messages]
+            found += consumer.consume(min(1000, left - len(found)), timeout=20)
         consumer.close()
         return found
+
+    def events(self, topic: str) -> list[Any]:
+        """The same as events."""
+        return [self.codec.decode(topic, message.value(), message.key()) for message in self.records(topic)]
 
     def count(self, topic: str) -> int:
         """Records on a topic by now."""
@@ -162,6 +182,27 @@ class Bench:
             self.counting = Consumer(OPTIONS | {"bootstrap.servers": self.log.bootstrap})
         parts = [TopicPartition(topic, p) for p in range(TOPICS[topic].partitions)]
         return sum(self.counting.get_watermark_offsets(part, timeout=10)[1] for part in parts)
+
+    def newest(self, kind: str) -> int:
+        """The newest micro-batch that Spark has begun (``offsets``) or ended (``commits``); -1: none."""
+        found = self.folder.glob(f"state-*/checkpoint/{kind}/*")
+        return max((int(path.name) for path in found if path.name.isdecimal()), default=-1)
+
+    def begun(self) -> bool:
+        """Whether a micro-batch is begun and not ended."""
+        return self.newest("offsets") > self.newest("commits")
+
+    def read(self) -> bool:
+        """Whether all readings on the log by now are in micro-batches that have ended."""
+        done = self.newest("commits")
+        return done >= 0 and sum(ends(self.folder, done).values()) == self.count("iot_stream")
+
+    def until(self, holds: Callable[[], bool], seconds: float = 300) -> None:
+        """Look often, for something that costs little to look at."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, (self.folder.parent / "spark.log").read_text()[-3000:]
+            time.sleep(0.02)
 
     def arguments(self, command: str, *more: str) -> list[str]:
         """To run one of the evaluators."""
@@ -194,6 +235,11 @@ class Bench:
             finally:
                 kill(process)
 
+    def metrics(self) -> dict[str, str]:
+        """What it shows on its port: values by name and labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as response:
+            return dict(re.findall(r"^(fedlog_evaluator_\S+) (\S+)$", response.read().decode(), re.MULTILINE))
+
     def wait(self, holds: Callable[[list[Prediction]], bool], seconds: float = 240) -> list[Prediction]:
         """Until all predictions on the log are as wanted."""
         deadline = time.monotonic() + seconds
@@ -204,6 +250,13 @@ class Bench:
         return made
 
 
+def ends(folder: Path, batch: int) -> dict[int, int]:
+    """Offsets behind the last reading of a micro-batch, by partition, from its file in the checkpoint."""
+    (path,) = folder.glob(f"state-*/checkpoint/offsets/{batch}")
+    told = json.loads(path.read_text().splitlines()[-1])["iot_stream"]
+    return {int(partition): end for partition, end in told.items()}
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     """With all that it has started."""
     if process.poll() is None:
@@ -211,39 +264,10 @@ def kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-class Feed(threading.Thread):
-    """Readings onto the log at a steady rate, from a thread of its own."""
-
-    def __init__(self, bench: Bench, given: Sequence[Reading], a_second: float) -> None:
-        super().__init__(daemon=True)
-        self.bench, self.a_second = bench, a_second
-        self.records = [bench.codec.encode(reading) for reading in given]
-
-    def run(self) -> None:
-        """All of them, then end."""
-        producer = Producer({"bootstrap.servers": self.bench.log.bootstrap, "partitioner": "murmur2_random"})
-        begin = time.monotonic()
-        for sent, record in enumerate(self.records):
-            if (ahead := sent / self.a_second - (time.monotonic() - begin)) > 0.02:
-                producer.poll(0)
-                time.sleep(ahead)
-            producer.produce(record.topic, key=record.key, value=record.value, timestamp=record.timestamp)
-        assert producer.flush(30) == 0
-
-
-class Arrivals(threading.Thread):
-    """When the first prediction of each version comes, by the clock of ``time.monotonic``."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(daemon=True)
-        self.bench, self.first, self.ended = bench, dict[int, float](), threading.Event()
-
-    def run(self) -> None:
-        """Until ``ended``."""
-        consumer = Consumer(OPTIONS | {"bootstrap.servers": self.bench.log.bootstrap, "fetch.wait.max.ms": 10})
-        consumer.assign([TopicPartition("predictions", p, 0) for p in range(TOPICS["predictions"].partitions)])
-        while not self.ended.is_set():
-            for message in consumer.consume(1000, timeout=0.05):
-                now = time.monotonic()
-                self.first.setdefault(int(dict(message.headers() or [])["model_version"]), now)
-        consumer.close()
+def ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether nothing is left of what it has started."""
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

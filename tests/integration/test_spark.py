@@ -2,15 +2,26 @@
 
 import re
 import signal
-import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from schemas.events import Prediction
 from tests.integration.conftest import Log
-from tests.integration.evaluators import CONFIG, START, Bench, Forecasts, forms, kill, model, readings
+from tests.integration.evaluators import (
+    CONFIG,
+    START,
+    Bench,
+    Forecasts,
+    assert_forecast,
+    ended,
+    forms,
+    kill,
+    model,
+    readings,
+)
+from tests.integration.watches import Batches
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -21,12 +32,6 @@ DEVICES = ("mote-01", "mote-02", "mote-03")
 def bench(log: Log, tmp_path: Path) -> Bench:
     (tmp_path / "spark").mkdir()
     return Bench(log, tmp_path / "spark")
-
-
-def close(event: Prediction, core: Forecasts) -> bool:
-    values = core(event.model_version, event.device_id, event.made_at, event.horizon_ms)
-    said = np.array([np.nan if v is None else v for v in event.forecast])
-    return bool(np.allclose(said, values, atol=1e-5, rtol=1e-6, equal_nan=True))
 
 
 def test_the_evaluator_swaps_models_and_survives_a_kill(bench: Bench):
@@ -50,7 +55,8 @@ def test_the_evaluator_swaps_models_and_survives_a_kill(bench: Bench):
     unscored = [e for (_, scored), e in found.items() if not scored]
     # The last bin of a device stays open.
     assert len(unscored) == len(DEVICES) * (6 * 12 - 1) * len(CONFIG.horizons)
-    assert all(close(event, core) for event in unscored)
+    for event in unscored:
+        assert_forecast(event, core)
     assert all(event.forecast == event.persistence for event in unscored if not event.model_version)
     for (prediction_id, scored), event in found.items():
         if scored:
@@ -74,8 +80,7 @@ def test_a_model_that_has_grown_old_is_flagged_and_batch_says_what_the_stream_sa
     with bench.streaming("--stale-after-minutes", "60"):
         last_bin = START + (3 * 60 - 5) * 60_000
         made = bench.wait(lambda made: sum(e.made_at == last_bin and e.actual is None for e in made) >= 9)
-        with urllib.request.urlopen(f"http://127.0.0.1:{bench.metrics_port}/metrics") as response:
-            shown = dict(re.findall(r"^(fedlog_evaluator_\w+) (\S+)$", response.read().decode(), re.MULTILINE))
+        shown = bench.metrics()
     old_from = START + 90 * 60_000  # the window of version 1 ends half an hour after the start
     assert {e.stale for e in made if e.made_at <= old_from} == {False}
     assert {e.stale for e in made if e.made_at > old_from} == {True}
@@ -93,6 +98,52 @@ def test_a_model_that_has_grown_old_is_flagged_and_batch_says_what_the_stream_sa
     assert "With version 1 stream and batch agree" in done.stdout
 
 
+def test_models_are_followed_while_no_readings_come(bench: Bench):
+    bench.send(model(1), *readings(DEVICES, (0, 2)))
+    with bench.streaming():
+        bench.until(bench.read)
+        last = bench.newest("commits")
+        age = float(bench.metrics()["fedlog_evaluator_model_age_seconds"])
+        bench.send(model(2, weights=b"no weights"), model(3, champion=1))
+        bench.until(lambda: bench.metrics()["fedlog_evaluator_followed_version"] == "3.0")
+        shown = bench.metrics()
+        assert [letter.error_class for letter in bench.events("dead_letters")] == ["WeightsError"]
+        assert shown['fedlog_evaluator_events_total{topic="dead_letters"}'] == "1.0"
+        assert shown["fedlog_evaluator_model_version"] == "1.0"
+        # Two windows of half an hour later.
+        assert float(shown["fedlog_evaluator_model_age_seconds"]) == age - 3600
+        assert bench.newest("offsets") == last, "a micro-batch has begun, and followed them itself"
+        bench.send(b"not an event")
+        bench.until(bench.read)
+        assert sorted(letter.error_class for letter in bench.events("dead_letters")) == ["NotAvroError", "WeightsError"]
+
+
+def test_told_to_stop_in_the_middle_of_much_it_ends_the_micro_batch_and_sends_nothing_twice(bench: Bench):
+    given, most = readings(DEVICES, (0, 20)), 150
+    bench.send(model(1), *given)
+    batches = Batches(bench)
+    batches.start()
+    with bench.streaming("--readings-a-batch", str(most)) as process:
+        bench.until(lambda: max(batches.pins, default=-1) > bench.newest("commits") >= 1)
+        under_way = max(batches.pins)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        bench.until(lambda: ended(process))
+    assert bench.newest("commits") >= under_way, "the micro-batch under way was not finished"
+    assert not bench.read(), "there was nothing left to do"
+    with bench.streaming("--readings-a-batch", str(most)):
+        bench.until(bench.read)
+    batches.end()
+    made, core = bench.events("predictions"), Forecasts(given)
+    assert len(forms(made)) == len(made), "something was sent twice"
+    assert {(e.device_id, e.made_at) for e in made} == core.seen.keys()
+
+    behind = [sum(batch.ends.values()) for _, batch in sorted(batches.found.items())]
+    assert sorted(batches.found) == list(range(len(behind)))
+    assert max(after - before for before, after in pairwise([0, *behind])) <= most
+    assert behind[-1] == len(given)
+
+
 def test_batch_scores_the_whole_topic_or_a_range_with_one_version(bench: Bench):
     given = readings(DEVICES, (0, 4))
     bench.send(model(1), model(2), *given, b"not an event")
@@ -104,7 +155,8 @@ def test_batch_scores_the_whole_topic_or_a_range_with_one_version(bench: Bench):
     assert {(e.device_id, e.made_at) for e in events} == core.seen.keys()
     assert len({e.prediction_id for e in events}) == len(events) == len(core.seen) * len(CONFIG.horizons)
     assert {(e.source, e.model_version) for e in events} == {("batch", 2)}
-    assert all(close(event, core) for event in events)
+    for event in events:
+        assert_forecast(event, core)
     newest = max(e.made_at for e in events)
     assert all((e.actual is not None) == (e.target_at <= newest) for e in events)
     assert {letter.original for letter in bench.events("dead_letters")} == {b"not an event", b"nor this"}
@@ -117,7 +169,8 @@ def test_batch_scores_the_whole_topic_or_a_range_with_one_version(bench: Bench):
     ranged = [e for e in some if e.model_version == 1]
     assert {e.made_at for e in ranged} == {at for _, at in core.seen if since <= at < until}
     assert len(ranged) == len(DEVICES) * 12 * len(CONFIG.horizons)
-    assert all(close(event, core) for event in ranged)
+    for event in ranged:
+        assert_forecast(event, core)
 
 
 def test_batch_without_a_model_is_one_clear_sentence(bench: Bench):
