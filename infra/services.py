@@ -175,9 +175,10 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "PYSPARK_DRIVER_PYTHON": python,
         "PYTHONPATH": str(ROOT),
         "SPARK_LOCAL_IP": HOST,
-        # Two workers, and again after each start, would compile the same for three seconds.
+        # Each worker, and again after each start, would compile the same for three seconds; what takes milliseconds,
+        # too: some forty things, together more than a second.
         "JAX_COMPILATION_CACHE_DIR": str(settings.cache / "xla"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         **ONE_THREAD,
     }
 
