@@ -30,7 +30,8 @@ class Gauges:
         self.batches = Gauge("fedlog_evaluator_batch", "Number of the newest micro-batch.", registry=registry)
         self.seconds = Gauge("fedlog_evaluator_batch_at_seconds", "When it ended, Unix time.", registry=registry)
         self.events = Counter("fedlog_evaluator_events", "Written, by topic.", ["topic"], registry=registry)
-        self.newest, self.said, self.sent = 0, time.monotonic(), 0
+        self.wanted, self.newest = Pin(0, 0, 0, 0), 0
+        self.said, self.sent = time.monotonic(), 0
         start_http_server(port, HOST, registry)
 
     def follow(self, wanted: Pin, letters: int) -> None:
@@ -42,7 +43,8 @@ class Gauges:
         """
         self.followed.set(wanted.followed)
         self.events.labels("dead_letters").inc(letters)
-        self._age(wanted)
+        self.wanted = wanted
+        self._age()
 
     def batch(self, pin: Pin, number: int, sent: Mapping[str, int], newest: int) -> None:
         """After a micro-batch.
@@ -59,13 +61,15 @@ class Gauges:
         for topic, count in sent.items():
             self.events.labels(topic).inc(count)
         self.newest = newest or self.newest
-        self._age(pin)
+        self._age()
         self.sent += sum(sent.values())
         if time.monotonic() - self.said > SAY_S:
             logger.info("batch %d: version %d, %d events sent", number, pin.version, self.sent)
             self.said, self.sent = time.monotonic(), 0
 
-    def _age(self, pin: Pin) -> None:
+    def _age(self) -> None:
+        """Of the newest model, which may be newer than the one that a micro-batch has just forecast with."""
+        pin = self.wanted
         if not pin.version:
             self.age.set(float("nan"))
         elif self.newest:
