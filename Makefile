@@ -87,9 +87,9 @@ tail: ## Decoded events of TOPIC=name as JSON lines (DEVICE=id SINCE=2004-03-05T
 	@$(INFRA) tail $(or $(TOPIC),$(error Which one? make tail TOPIC=name)) $(if $(filter no,$(FOLLOW)),--no-follow) \
 	  $(if $(DEVICE),--device "$(DEVICE)") $(if $(SINCE),--since "$(SINCE)") $(if $(LAST),--last $(LAST))
 
-batch: ## Evaluate all readings with the fleet's model (VERSION=n FROM=2004-03-05 UNTIL=… STARTS=0:100,1:90 ENDS=…).
+batch: ## Evaluate all readings with the fleet's model (VERSION=n FROM=2004-03-05 UNTIL=… STARTS=0:100,1:90 ENDS=… FORMAT=json).
 	@$(INFRA) batch $(if $(VERSION),--version $(VERSION)) $(if $(FROM),--since "$(FROM)") $(if $(UNTIL),--until "$(UNTIL)") \
-	  $(if $(STARTS),--starts "$(STARTS)") $(if $(ENDS),--ends "$(ENDS)")
+	  $(if $(STARTS),--starts "$(STARTS)") $(if $(ENDS),--ends "$(ENDS)") --format $(FORMAT)
 
 analytics: ## What there is to be said of the fleet's days that are over, as events (POSITIONS=file SOURCE=local|stream|batch).
 	@$(INFRA) analytics $(if $(SOURCE),--source $(SOURCE))

@@ -20,6 +20,7 @@ from infra.threads import ONE_THREAD
 @click.option("--until", help="Forecasts made before this moment of event time.")
 @click.option("--starts", help="Forecasts from readings from these offsets on, PARTITION:OFFSET joined by commas.")
 @click.option("--ends", help="Where to stop reading, PARTITION:OFFSET joined by commas.")
+@click.option("--format", type=click.Choice(["table", "json"]), default="table")
 def batch(**options: str | None) -> None:
     """Evaluate readings on the topic with one global model, and say how good it is."""
     sys.exit(_spark("batch", **options))

@@ -1,5 +1,6 @@
 """Spark's command line."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from spark_analytics import stream as stream_of
 from spark_analytics.fleet import run as analytics_of
 from spark_analytics.options import Options
 from spark_analytics.report.command import OptionError
+from spark_analytics.scores.records import records
 from spark_analytics.scores.text import report as report_text
 
 FOLDER = click.Path(path_type=Path)
@@ -76,6 +78,7 @@ def stream(stale_after_minutes: int, **options: Any) -> None:
 @click.option("--until", type=MOMENT, help="Forecasts made before this moment of event time.")
 @click.option("--starts", type=Offsets(), default="", help="Forecasts from readings from these offsets on.")
 @click.option("--ends", type=Offsets(), default="", help="Where to stop reading.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def batch(
     bootstrap: str,
     registry: str,
@@ -85,6 +88,7 @@ def batch(
     until: datetime | None,
     starts: dict[int, int],
     ends: dict[int, int],
+    form: str,
 ) -> None:
     """Evaluate readings on the topic with one model; say how good it is, and whether the stream says the same."""
     wanted = batch_of.Range(_ms(since), _ms(until), starts, ends)
@@ -92,6 +96,10 @@ def batch(
         done = batch_of.run(bootstrap, registry, jars, version, wanted)
     except batch_of.NoModelError as error:
         raise click.ClickException(str(error)) from error
+    if form == "json":
+        written = {"version": done.version, "forecasts": done.forecasts, "dead_letters": done.letters}
+        click.echo(json.dumps(written | records(done.tables)))
+        return
     click.echo(report_text(done.tables))
     click.echo(f"\nversion {done.version}: {done.forecasts:,} forecasts, {done.letters:,} dead letters written")
 

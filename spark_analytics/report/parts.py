@@ -116,7 +116,8 @@ def worst(content: Content) -> Part:
     if not figure:
         return Part(heading, [f"No device has {LABELS} scored forecasts yet: `make up`, or `make batch`."])
     words = ["All together: error over the fleet's persistence, mean over temperature, humidity and horizons."]
-    return Part(heading, words, [figure])
+    detailed = sections.devices(tables)
+    return Part(heading, words, [figure], [] if detailed is None else [detailed])
 
 
 def alarms(content: Content) -> Part:

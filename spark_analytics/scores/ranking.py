@@ -45,3 +45,20 @@ def worst(devices: pd.DataFrame) -> pd.DataFrame:
     known = devices[devices["labels"] >= LABELS]
     ordered = known.sort_values(["mae", "device_id"], ascending=[False, True])
     return ordered.groupby(["run", "sensor", "horizon_ms"], as_index=False).first()
+
+
+def by_horizon(devices: pd.DataFrame, sensor: str) -> pd.DataFrame:
+    """A row for each device of one run, the worst first: by its error, mean over the horizons; few labels at the end.
+
+    Args:
+        devices: of one run (``tables.Tables``).
+        sensor: of which.
+
+    Returns:
+        By device_id; columns (labels, mae, persistence_mae or ratio, horizon_ms), NaN where a device has no labels.
+    """
+    values = ["labels", "mae", "persistence_mae", "ratio"]
+    found = devices[devices["sensor"] == sensor].pivot(index="device_id", columns="horizon_ms", values=values)
+    few = found["labels"].min(axis=1) < LABELS
+    order = pd.DataFrame({"few": few, "error": -found["mae"].mean(axis=1)}).sort_values(["few", "error", "device_id"])
+    return found.loc[order.index]

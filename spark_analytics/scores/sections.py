@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from schemas.events import UNITS
-from spark_analytics.scores.ranking import worst
+from spark_analytics.scores.ordering import place
+from spark_analytics.scores.ranking import LABELS, by_horizon, worst
 from spark_analytics.scores.verdicts import differing, summary
 from spark_analytics.scores.wording import ahead, count, minute, number, span, versions
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 SHOWN = 14
 """Stretches of time, and versions, of a run that are shown at most: the newest."""
+DEVICES = 100
+"""That are shown at most: the worst."""
+DETAILED = "temperature"
+"""The sensor that devices are shown one by one for."""
 NOTHING = "There are no forecasts in this range: `make up` starts what makes them, `make batch` makes them anew."
 
 
@@ -31,7 +36,7 @@ def sections(tables: "Tables") -> list[Section]:
     """What was forecast, how well beside persistence, when, with which version; stream against batch; alarms."""
     if tables.runs.empty:
         return [Section(NOTHING)]
-    makers = runs, fleet, over_time, over_versions, reasons, agreement, alarms
+    makers = runs, fleet, devices, over_time, over_versions, reasons, agreement, alarms
     return [section for make in makers if (section := make(tables)) is not None]
 
 
@@ -70,6 +75,29 @@ def fleet(tables: "Tables") -> Section:
     ]
     head = ("run", "sensor", "unit", "ahead", "labels", "MAE", "persistence's", "ratio", "worst device, MAE")
     return Section(title, head, rows)
+
+
+def devices(tables: "Tables") -> Section | None:
+    """Errors device by device, at each horizon beside persistence's: temperature, of the run that comes last."""
+    if tables.devices.empty:
+        return None
+    run = max(tables.devices["run"].unique(), key=place)
+    found = by_horizon(tables.devices[tables.devices["run"] == run], DETAILED)
+    if found.empty:
+        return None
+    horizons = sorted({horizon_ms for _, horizon_ms in found.columns})
+    parts = ("mae", 4), ("persistence_mae", 4), ("ratio", 3)
+    rows = [
+        (
+            *(str(device_id), count(row["labels"].min())),
+            *(number(row[part, horizon_ms], digits) for horizon_ms in horizons for part, digits in parts),
+        )
+        for device_id, row in found.head(DEVICES).iterrows()
+    ]
+    head = ["device", "labels", *(name for h in horizons for name in (f"MAE {ahead(h)}", "persistence's", "ratio"))]
+    shown = f"{count(len(rows))} of {count(len(found))} devices, the worst first; those with fewer than {LABELS} labels"
+    remarks = [f"{shown} stand at the end. Other sensors and runs: `make batch FORMAT=json`, and `make report`."]
+    return Section(f"Device by device, {run}, {DETAILED}, {UNITS[DETAILED]}", head, rows, remarks)
 
 
 def over_time(tables: "Tables") -> Section | None:

@@ -1,12 +1,17 @@
 """What the terminal says of scores."""
 
+import json
 import re
+from collections import namedtuple
 
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_analytics.scores.ranking import typical
+from spark_analytics.scores.records import records
+from spark_analytics.scores.sections import DEVICES
 from spark_analytics.scores.text import numeric, report, table
 from tests.unit.spark_analytics.scores.scored import labels, nothing, tables
 
@@ -27,6 +32,43 @@ def test_errors_stand_beside_persistence_with_their_units():
                 *(f"{len(own):,}", f"{mae:.4g}", f"{stays:.4g}", f"{mae / stays:.3g}"),
                 *(worst, f"{by_device.loc[worst, 'mean']:.4g}"),
             ]
+
+
+def test_every_device_stands_beside_persistence_at_each_horizon_the_worst_first():
+    found = labels()
+    own = found[(found["run"] == "batch/v3") & (found["sensor"] == "temperature")]
+    lines = report(tables(found)).splitlines()
+    begin = lines.index("Device by device, batch/v3, temperature, °C:")
+    head = "device labels MAE 30 min persistence's ratio MAE 60 min persistence's ratio"
+    assert lines[begin + 1].split() == head.split()
+    shown = [line.split() for line in lines[begin + 2 : begin + 7]]
+    assert [row[0] for row in shown[:1] + shown[3:]] == ["mote-2", "mote-0", "mote-4"], "of mote-4 there are few labels"
+    for name, count, *cells in shown:
+        wanted = []
+        for horizon_ms in (1_800_000, 3_600_000):
+            part = own[(own["device_id"] == name) & (own["horizon_ms"] == horizon_ms)]
+            mae, stays = part["off"].mean(), part["stays"].mean()
+            wanted += [f"{mae:.4g}", f"{stays:.4g}", f"{mae / stays:.3g}"]
+            assert count == str(len(part))
+        assert cells == wanted
+    assert lines[begin + 7].startswith("5 of 5 devices, the worst first")
+
+
+def test_of_many_devices_the_worst_are_shown_and_how_many_there_are():
+    found = labels(devices=DEVICES + 5, bins=20)  # the last has few labels, the one before is far off
+    lines = report(tables(found)).splitlines()
+    begin = lines.index("Device by device, batch/v3, temperature, °C:")
+    assert lines[begin + 2].startswith("mote-103 ")
+    assert lines[begin + 2 + DEVICES].startswith(f"{DEVICES} of {DEVICES + 5} devices")
+
+
+def test_for_programs_there_is_every_device_sensor_and_run():
+    made = vars(tables(unreadable=4))
+    told = json.loads(json.dumps(records(namedtuple("Tables", made)(**made))))
+    assert told["unreadable"] == 4
+    assert told["runs"][0]["datasets"] == ["intel_lab"]
+    assert told["reasons"][2]["lowest"] is None
+    pd.testing.assert_frame_equal(pd.DataFrame(told["devices"]), made["devices"], rtol=1e-12)
 
 
 def test_repeats_and_conflicts_are_said():
