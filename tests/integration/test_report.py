@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from confluent_kafka import Producer
+from playwright.sync_api import sync_playwright
 
 from infra.services import spark_environment
 from infra.settings import ROOT, Settings
 from schemas.codec import Codec
 from schemas.events import SENSORS, Decision, FleetInsight, GlobalModel, Measurements, Prediction
 from schemas.forecasts import prediction_id
+from spark_analytics.report.page import page
+from tests.e2e.browser import FLAGS, chromium
 from tests.integration.conftest import Log
-from tests.unit.spark_analytics.report.test_page import HEADINGS, Reader
+from tests.unit.spark_analytics.report.test_page import HEADINGS, Reader, content
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -357,3 +361,48 @@ def test_a_page_of_an_empty_log_says_what_to_start(scores: Scores, tmp_path: Pat
     assert found.headings == HEADINGS
     assert found.figures == {}
     assert "make up" in found.text
+
+
+DRAWN = """() => [...document.querySelectorAll('.js-plotly-plot')].map(plot => [
+  plot.id, plot.querySelectorAll('.scatterlayer .trace, .barlayer .trace, .heatmaplayer image').length])"""
+INTRUDE = """async url => {
+  const script = document.createElement('script');
+  script.textContent = 'window.intruded = true';
+  document.body.append(script);
+  const picture = document.createElement('img');
+  picture.src = url;
+  document.body.append(picture);
+  const fetched = await fetch(url).then(() => true, () => false);
+  return [window.intruded === true, fetched];
+}"""
+
+
+def test_a_browser_draws_every_plot_and_the_page_asks_for_nothing(tmp_path: Path):
+    path, out = chromium(), tmp_path / "page.html"
+    [plotly] = (Settings().build / "env" / "spark").glob("lib/*/site-packages/plotly/package_data/plotly.min.js")
+    out.write_text(page(content(), plotly.read_text("utf-8")), "utf-8")
+    wanted = Reader(out.read_text("utf-8")).places
+    asked: list[str] = []
+    said: list[str] = []
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
+        shown = browser.new_page()
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        shown.on("pageerror", lambda error: said.append(str(error)))
+        shown.goto(out.as_uri())
+        shown.wait_for_function(
+            "count => document.querySelectorAll('.js-plotly-plot').length === count", arg=len(wanted)
+        )
+        drawn = dict(shown.evaluate(DRAWN))
+        assert drawn.keys() == wanted
+        assert len(drawn) > 8
+        assert all(drawn.values()), "a plot has nothing on it"
+        assert said == []
+        assert asked == [out.as_uri()]
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            place = f"http://127.0.0.1:{listening.getsockname()[1]}/x"
+            assert shown.evaluate(INTRUDE, place) == [False, False]
+            listening.setblocking(False)
+            with pytest.raises(BlockingIOError):  # nobody has come
+                listening.accept()
+        assert any("Content Security Policy" in line for line in said)
