@@ -101,6 +101,8 @@ def batch(
         click.echo(json.dumps(written | records(done.tables)))
         return
     click.echo(report_text(done.tables))
+    if starts or ends:
+        click.echo("\nSTARTS and ENDS say what is evaluated; above are all forecasts on the log, made FROM and UNTIL.")
     click.echo(f"\nversion {done.version}: {done.forecasts:,} forecasts, {done.letters:,} dead letters written")
 
 
