@@ -78,6 +78,8 @@ def _where(settings: Settings) -> None:
     addresses = (f"{label}: {running[name].address(settings)}" for label, name in engines.items() if name in running)
     say("   ".join(addresses))
     say("Next: `make status`, `make models`, `make tail TOPIC=predictions`, `make logs`.")
+    if "superset" in running:
+        say("Once a day of event time is over, `make analytics` fills the dashboard Fleet insights.")
 
 
 @click.command()
