@@ -91,8 +91,8 @@ batch: ## Evaluate all readings with the fleet's model (VERSION=n FROM=2004-03-0
 	@$(INFRA) batch $(if $(VERSION),--version $(VERSION)) $(if $(FROM),--since "$(FROM)") $(if $(UNTIL),--until "$(UNTIL)") \
 	  $(if $(STARTS),--starts "$(STARTS)") $(if $(ENDS),--ends "$(ENDS)") --format $(FORMAT)
 
-analytics: ## What there is to be said of the fleet's days that are over, as events (POSITIONS=file SOURCE=local|stream|batch).
-	@$(INFRA) analytics $(if $(SOURCE),--source $(SOURCE))
+analytics: ## What there is to be said of the fleet's days that are over, as events (POSITIONS=file SOURCE=local|stream|batch VERSION=n).
+	@$(INFRA) analytics $(if $(SOURCE),--source $(SOURCE)) $(if $(VERSION),--version $(VERSION))
 
 report: ## A page with plots of what was forecast, and how well (DEVICES=a,b FROM=2004-03-05 UNTIL=… OUT=file).
 	@$(INFRA) report $(if $(OUT),--out "$(OUT)") $(if $(DEVICES),--devices "$(DEVICES)") $(if $(FROM),--since "$(FROM)") \

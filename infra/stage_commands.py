@@ -28,9 +28,10 @@ def batch(**options: str | None) -> None:
 
 @click.command()
 @click.option("--source", default="local", show_default=True, help="Of the predictions that episodes are made of.")
-def analytics(source: str) -> None:
+@click.option("--version", help="Of the model, with batch; if not given, the newest that there are predictions of.")
+def analytics(source: str, version: str | None) -> None:
     """Write what there is to be said of the fleet's days that are over."""
-    sys.exit(_spark("analytics", source=source, positions=Settings().positions))
+    sys.exit(_spark("analytics", source=source, version=version, positions=Settings().positions))
 
 
 @click.command()

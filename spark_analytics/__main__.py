@@ -115,13 +115,16 @@ def batch(
     help="`id x y` a line; else as the log says.",
 )
 @click.option("--source", type=click.Choice(["local", "stream", "batch"]), default="local", show_default=True)
-def analytics(bootstrap: str, registry: str, jars: Path, file: Path | None, source: str) -> None:
+@click.option("--version", type=int, help="Of the model; with batch only; if not given, the newest there are any of.")
+def analytics(bootstrap: str, registry: str, jars: Path, file: Path | None, source: str, version: int | None) -> None:
     """Write what there is to be said of the fleet's days that are over, and has not been said yet."""
+    if version is not None and source != "batch":
+        raise click.UsageError("--version is of --source batch: the others have one verdict on each bin.")
     try:
         places = None if file is None else positions(file.read_text("utf-8"))
     except PositionsError as error:
         raise click.ClickException(f"{file}: {error}") from error
-    done = analytics_of.run(bootstrap, registry, jars, source, places)
+    done = analytics_of.run(bootstrap, registry, jars, source, version, places)
     if not done.places:
         click.echo("Nothing is said of neighbours: nobody says where devices are (make analytics POSITIONS=file does).")
     click.echo(", ".join(f"{count:,} {kind}" for kind, count in sorted(done.written.items())) or "Nothing new.")

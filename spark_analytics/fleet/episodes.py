@@ -34,7 +34,7 @@ class Watched(NamedTuple):
 
     Attributes:
         device_id, dataset, partition: of the readings.
-        source: of the predictions.
+        source: of the predictions; of a batch also the version, ``batch/v7``.
         bin_ms: length of a bin.
         since: where the newest day of ``alarms`` ends; else before all bins, ms.
         until: where the newest episode that began before that ends; else the same, ms.

@@ -32,6 +32,7 @@ from spark_analytics.fleet.insights import DAY_MS, Known
 from spark_analytics.fleet.rows import ROWS, finding, rows, scored
 from spark_analytics.fleet.standing import over, standings, starts, watches
 from spark_analytics.readings import COLUMNS
+from spark_analytics.scores.folding import RUN
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Done(NamedTuple):
     places: Positions
 
 
-def run(bootstrap: str, registry: str, jars: Path, source: str, places: Positions | None) -> Done:
+def run(bootstrap: str, registry: str, jars: Path, source: str, version: int | None, places: Positions | None) -> Done:
     """Find what there is to be found by now, and write what is not on the log yet.
 
     Args:
@@ -69,6 +70,7 @@ def run(bootstrap: str, registry: str, jars: Path, source: str, places: Position
         registry: of schemas.
         jars: folder of Spark's connectors.
         source: of the predictions whose alarms make episodes: ``local``, ``stream`` or ``batch``.
+        version: of ``batch``, those made with which version of the model; None: the newest that there are any of.
         places: of devices; None: as the log says. Nothing is said of the neighbours of who has none.
 
     Raises:
@@ -94,7 +96,8 @@ def run(bootstrap: str, registry: str, jars: Path, source: str, places: Position
         write([event for event in made if event.kind == "joined"])
         write([event for event in made if event.kind != "joined"])
         write(of_several_days(found, known, places))
-        write([event for event in of_predictions(place, known, source) if event.insight_id not in known])
+        judged = batch_run(place, version) if source == "batch" else source
+        write([event for event in of_predictions(place, known, judged) if event.insight_id not in known])
     return Done(written, places)
 
 
@@ -148,8 +151,23 @@ def rejections(place: Place, since: int) -> Reasons:
     return found
 
 
+def batch_run(place: Place, version: int | None) -> str:
+    """The name of the batch run with a version, e.g. ``batch/v7``, or the newest; each is judged by itself."""
+    if version is None:
+        frame = frames.decoded(frames.whole(place.spark, place.bootstrap, "predictions"), "predictions", place.registry)
+        [found] = frame.where("event.source = 'batch'").selectExpr("max(event.model_version) AS newest").collect()
+        version = found.newest or 0
+    return f"batch/v{version}"
+
+
 def of_predictions(place: Place, known: Known, source: str) -> list[FleetInsight]:
-    """Episodes, and the alarms of days, of what was forecast and has come."""
+    """Episodes, and the alarms of days, of what was forecast and has come.
+
+    Args:
+        place: the log.
+        known: what has been found before.
+        source: of the predictions: ``local``, ``stream``, or a ``batch_run``.
+    """
     config = Config()
     watched = watches(known, source, config.bin_ms)
     if not watched:
@@ -158,7 +176,7 @@ def of_predictions(place: Place, known: Known, source: str) -> list[FleetInsight
     frame = frames.whole(place.spark, place.bootstrap, "predictions", since_moment(place, "predictions", since))
     bins = (
         frames.decoded(frame.where(f"timestamp >= {since}"), "predictions", place.registry)
-        .where(f"event.source = '{source}' AND event.actual IS NOT NULL")
+        .where(f"{RUN} = '{source}' AND event.actual IS NOT NULL")
         .groupBy(
             functions.expr("event.device_id AS device_id"),
             functions.expr(f"event.target_at - {config.bin_ms} AS start"),

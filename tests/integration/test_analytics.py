@@ -259,3 +259,33 @@ def test_a_fleet_that_has_said_nothing_yet_and_a_file_that_is_none(log: Log, tmp
     bench.positions.write_text("1 2\n")
     with pytest.raises(AssertionError, match=r"positions.txt: line 1 is not `id x y`"):
         bench.analyse()
+
+
+def batch(version: int, alarms: range) -> list[Prediction]:
+    """What a batch with a version of the model says of mote-01, as it is scored."""
+    made = []
+    for _, event in predictions():
+        if event.actual is not None:
+            alarm = (event.target_at - MONDAY) // BIN - 1 in alarms
+            named = f"{event.prediction_id.replace('local', 'batch')}/v{version}"
+            made.append(event._replace(prediction_id=named, source="batch", model_version=version, anomaly=alarm))
+    return made
+
+
+def test_of_batch_each_version_is_judged_by_itself(log: Log, tmp_path: Path):
+    bench = Bench(log, tmp_path)
+    bench.send(reading for at, reading in readings() if reading.device_id == "mote-01" and at < MONDAY + 2 * DAY)
+    bench.send([*batch(1, range(100, 107)), *batch(2, range(105, 113))])
+
+    def episodes() -> list[tuple[str, int, int, str]]:
+        found = sorted(e for e in bench.findings() if e.kind == "episode")
+        return [(e.insight_id, (e.start - MONDAY) // BIN, (e.end - MONDAY) // BIN, e.labels["source"]) for e in found]
+
+    bench.run("--source", "batch")
+    second = (f"episode/mote-01/batch/v2/{MONDAY + 105 * BIN}", 105, 113, "batch/v2")
+    assert episodes() == [second]
+    bench.run("--source", "batch", "--version", "1")
+    assert episodes() == [(f"episode/mote-01/batch/v1/{MONDAY + 100 * BIN}", 100, 107, "batch/v1"), second]
+    assert "Nothing new." in bench.run("--source", "batch", "--version", "2")
+    with pytest.raises(AssertionError, match="--version is of --source batch"):
+        bench.run("--version", "2")
