@@ -12,10 +12,12 @@ from spark_analytics.report.drawing import (
     TIME,
     VERMILION,
     Figure,
+    Trace,
     choosable,
     drawn,
     moments,
 )
+from spark_analytics.scores.wording import minute
 
 KINDS = {
     "spike": ("triangle-up", VERMILION),
@@ -37,18 +39,20 @@ def kind(fault: str) -> str:
     return word if word in KINDS else "not said"
 
 
-def alarms(found: pd.DataFrame) -> Figure:
-    """Alarmed bins, device by time, coloured by what the alarm is for.
+def alarms(found: pd.DataFrame, findings: pd.DataFrame) -> Figure:
+    """Alarmed bins, device by time, coloured by what the alarm is for; behind them the episodes that they make.
 
     Args:
         found: ``Tables.alarms``.
+        findings: ``fleet_plots.findings``; of its episodes, those of the same devices and runs.
     """
     devices = sorted(found["device_id"].unique())
+    episodes = findings[(findings["kind"] == "episode") & findings["device_id"].isin(devices)]
     choices = []
     for run in drawn(found["run"].unique()):
         own = found[found["run"] == run]
         kinds = own["fault"].map(kind)
-        traces = []
+        traces = spans(episodes[episodes["source"] == run])
         for name, (symbol, colour) in KINDS.items():
             rows = own[kinds == name]
             if len(rows):
@@ -69,6 +73,23 @@ def alarms(found: pd.DataFrame) -> Figure:
         "dtick": 1,
     }
     return choosable(choices, "Alarmed bins", TIME, yaxis=axis, height=160 + max(300, 16 * len(devices)))
+
+
+def spans(episodes: pd.DataFrame) -> list[Trace]:
+    """Episodes as bars from start to end, which say how severe they are; none where there are none."""
+    if episodes.empty:
+        return []
+    x: list[str | None] = []
+    y: list[str | None] = []
+    words: list[str | None] = []
+    for r in episodes.itertuples():
+        said = f"episode to {minute(r.end)}, severity {r.severity:.3g}: {r.fault or 'no fault named'}"
+        x += [minute(r.start), minute(r.end), None]
+        y += [r.device_id, r.device_id, None]
+        words += [said, said, None]
+    shape = {"color": GREY, "width": 10}
+    made = {"type": "scatter", "mode": "lines", "name": "episode", "connectgaps": False, "opacity": 0.4, "line": shape}
+    return [made | {"x": x, "y": y, "text": words, "hoverinfo": "x+y+text"}]
 
 
 def differences(found: pd.DataFrame) -> Figure:

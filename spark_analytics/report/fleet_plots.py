@@ -11,24 +11,27 @@ from spark_analytics.scores.ordering import in_order
 from spark_analytics.scores.sections import Section
 from spark_analytics.scores.wording import number
 
-KINDS = ("profile", "battery", "neighbours")
+KINDS = ("profile", "battery", "neighbours", "episode")
 WEAKEST = 10
-COLUMNS = ("kind", "device_id", "sensor", "start", "mean", "voltage", "slope", "days_left")
+PLAIN = ("kind", "device_id", "sensor", "start", "end")
+NUMBERS = ("mean", "voltage", "slope", "days_left", "severity")
+LABELS = ("source", "fault")
 
 
 def findings(events: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Findings of ``KINDS`` as ``COLUMNS``, in order of time; what a finding does not say is NaN.
+    """Findings of ``KINDS`` as ``PLAIN``, ``NUMBERS`` and ``LABELS``, in order of time; what is not said is NaN or "".
 
     Args:
-        events: in the order of the log: insight_id, kind, device_id, sensor, start (ms), numbers. Of two with one id
-            the first counts.
+        events: in the order of the log: insight_id, ``PLAIN`` (start and end in ms), numbers, labels. Of two with one
+            id the first counts.
     """
     rows: dict[str, tuple[Any, ...]] = {}
     for event in events:
         if event["kind"] in KINDS:
-            told = (event["numbers"].get(name, float("nan")) for name in COLUMNS[4:])
-            rows.setdefault(event["insight_id"], (*(event[name] for name in COLUMNS[:4]), *told))
-    frame = pd.DataFrame(list(rows.values()), columns=list(COLUMNS))
+            told = (event["numbers"].get(name, float("nan")) for name in NUMBERS)
+            words = (event["labels"].get(name, "") for name in LABELS)
+            rows.setdefault(event["insight_id"], (*(event[name] for name in PLAIN), *told, *words))
+    frame = pd.DataFrame(list(rows.values()), columns=[*PLAIN, *NUMBERS, *LABELS])
     return frame.sort_values(["start", "device_id"], ignore_index=True)
 
 

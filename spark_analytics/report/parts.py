@@ -127,7 +127,9 @@ def alarms(content: Content) -> Part:
         return Part(heading, ["No bin is alarmed. Alarms come with scored forecasts: `make up`, or `make batch`."])
     every = int(tables.faults["bins"].sum())
     words = [f"Of {count(every)} alarmed bins the {count(ALARMS)} severest are drawn."] if every > ALARMS else []
-    return Part(heading, words, [event_plots.alarms(tables.alarms)], [sections.alarms(tables)])
+    words.append("Grey bars: the episodes that `make analytics` has found.")
+    figure = event_plots.alarms(tables.alarms, content.findings)
+    return Part(heading, words, [figure], [sections.alarms(tables)])
 
 
 def agreement(content: Content) -> Part:

@@ -7,7 +7,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 
 from spark_analytics.report.decisions import decisions
-from spark_analytics.report.fleet_plots import findings
+from spark_analytics.report.fleet_plots import PLAIN, findings
 from spark_analytics.scores.folding import folded
 from spark_analytics.scores.ranking import RANKED
 
@@ -41,7 +41,7 @@ def promotions(decoded: DataFrame) -> pd.DataFrame:
 
 def insights(decoded: DataFrame) -> pd.DataFrame:
     """``fleet_plots.findings`` of ``frames.decoded`` of ``fleet_analytics``."""
-    names = ("insight_id", "kind", "device_id", "sensor", "start", "numbers")
+    names = ("insight_id", *PLAIN, "numbers", "labels")
     return findings(row.asDict() for row in _told(decoded, names))
 
 

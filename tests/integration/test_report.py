@@ -301,7 +301,9 @@ def test_the_page_is_made_and_made_again(scores: Scores, tmp_path: Path):
     colder = FleetInsight(
         f"neighbours/mote-01/{START}", "neighbours", "mote-01", None, *day, {"mean": -1.5, "hours": 24}
     )
-    scores.send(*made, *MODELS, colder, colder._replace(numbers={"mean": 9.0}))
+    span, told = (START + 40 * BIN_MS, START + 41 * BIN_MS), ({"severity": 6.5}, {"source": "batch/v2", "fault": ""})
+    episode = FleetInsight(f"episode/mote-03/batch/v2/{span[0]}", "episode", "mote-03", None, *span, *told)
+    scores.send(*made, *MODELS, colder, colder._replace(numbers={"mean": 9.0}), episode)
     done = scores.report(tmp_path / "page.html")
     assert done.returncode == 0, done.stderr[-3000:]
     assert str(tmp_path / "page.html") in done.stdout
@@ -327,6 +329,8 @@ def test_the_page_is_made_and_made_again(scores: Scores, tmp_path: Path):
     assert [t["x"] for t in over_time if t["name"] == "rolled back" and t["visible"]] == [["2004-03-04 01:30"]]
     [alarm] = [t for t in found.figures["Alarmed bins"]["data"] if t["visible"]]
     assert (alarm["name"], alarm["x"], alarm["y"]) == ("drift", ["2004-03-04 03:25"], ["mote-03"])
+    [bar] = [t for t in found.figures["Alarmed bins"]["data"] if t["name"] == "episode"]
+    assert bar["x"] == ["2004-03-04 03:20", "2004-03-04 03:25", None]
     [heat] = found.figures["Temperature less the neighbours', mean of the day, °C"]["data"]
     assert (heat["y"], heat["z"]) == (["mote-01"], [[-1.5]])
     assert "DIFFER in 4 of" in found.text

@@ -105,8 +105,13 @@ def found_of_fleet() -> pd.DataFrame:
         start = START + day * 86_400_000
         return {
             **{"insight_id": name, "kind": kind, "device_id": device, "sensor": sensor},
-            **{"start": start, "numbers": told},
+            **{"start": start, "end": start + 86_400_000, "numbers": told, "labels": {}},
         }
+
+    def episode(device: str, source: str, first: int, after: int) -> dict[str, Any]:
+        span = {"start": START + first * BIN_MS, "end": START + after * BIN_MS}
+        made = event("episode", device, first, severity=5.5) | span
+        return made | {"insight_id": f"{source}/{first}", "labels": {"source": source, "fault": "temperature drift"}}
 
     made = [event("quality", "mote-1", 0, readings=100.0)]
     for day in range(2):
@@ -115,6 +120,8 @@ def found_of_fleet() -> pd.DataFrame:
             left = {"days_left": 30.0 - 10 * d - day} if d else {}
             made.append(event("battery", device, day, "voltage", voltage=2.7 - d / 10, slope=-0.01 * d, **left))
             made.append(event("neighbours", device, day, mean=d - 1.0))
+    # Of mote-9 there is no alarm in the range.
+    made += [episode("mote-1", "local", 11, 14), episode("mote-9", "local", 1, 2), episode("mote-1", "batch/v3", 3, 4)]
     # The first on the log is the fact.
     made.append(event("neighbours", "mote-1", 0, mean=99.0))
     return findings(made)
@@ -209,11 +216,13 @@ def test_worst_devices_come_first_with_persistence_beside():
 def test_alarms_are_coloured_by_fault():
     made = read(content()).figures["Alarmed bins"]
     assert [(t["name"], t["x"], t["y"]) for t in made["data"]] == [
+        ("episode", ["2004-03-04 00:55", "2004-03-04 01:10", None], ["mote-1", "mote-1", None]),
         ("spike", ["2004-03-04 02:00"], ["mote-2"]),
         ("drift", ["2004-03-04 01:00"], ["mote-1"]),
         ("several", ["2004-03-04 01:00"], ["mote-1"]),
     ]
-    assert len({t["marker"]["color"] for t in made["data"]}) == 3
+    assert len({t["marker"]["color"] for t in made["data"] if "marker" in t}) == 3
+    assert made["data"][0]["text"][0] == "episode to 2004-03-04 01:10, severity 5.5: temperature drift"
 
 
 def test_stream_against_batch():
