@@ -54,13 +54,14 @@ def main(data: Path, laps: int, format_: str) -> None:
         ("batch", "topic to topic: read, decoded, evaluated, encoded, acknowledged"),
         ("spark", "the same file to forecasts, on Spark"),
         ("plain_jax", "the same file to forecasts, one process without Spark"),
-        ("row_udf", f"the same file to forecasts, Spark with one UDF call a row; {found['rows']:,} rows"),
+        ("row_udf", f"the same to forecasts, Spark with one UDF call a row, two partitions; {found['rows']:,} rows"),
     ):
         late = "" if name != "batch" or found[name] >= BAR else f"   under {BAR:,}"
         click.echo(f"{name:<12}{found[name]:>10,.0f} readings/s   {told}{late}")
     factor = found["spark"] / found["row_udf"]
     click.echo(f"Spark in batches is {factor:.0f} times Spark row by row (bar {FACTOR})")
     click.echo(f"largest difference of a forecast between Spark and plain JAX: {found['difference']:.1e}")
+    click.echo(f"the same between Spark row by row and plain JAX: {found['row_difference']:.1e}")
 
 
 def model() -> GlobalModel:

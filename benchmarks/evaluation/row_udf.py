@@ -18,14 +18,14 @@ DEVICES: dict[tuple[int, str], Any] = {}
 
 
 def forecast_a_row(numbers: NDArray[np.float32], run: int) -> Any:
-    """A UDF of device, event time (ms) and measurements: the temperature at the shortest horizon, °C.
+    """A UDF of device, event time (ms) and measurements: made_at (ms), then each horizon's forecast of each sensor.
 
     Null but at a reading that closes a bin. The state is in the worker's memory, for each run of its
-    own, of rows in the order of the log.
+    own, of rows in the order of the log; all of a device are to lie in one partition.
     """
     given = numbers.tobytes()
 
-    def forecast(device_id: str, event_time: int, *values: float | None) -> float | None:
+    def forecast(device_id: str, event_time: int, *values: float | None) -> list[float] | None:
         config = Config()
         watcher, opened = DEVICES.get((run, device_id)) or (jax.device_get(evaluator.init(config)), None)
         try:
@@ -36,11 +36,11 @@ def forecast_a_row(numbers: NDArray[np.float32], run: int) -> Any:
         if closed is not None:
             summary = course.summary(np.array(closed.summary, np.float32))
             watcher, outputs = jax.device_get(_update()(watcher, np.int32(closed.number), summary, _known(given)))
-            said = float(outputs.forecasts.combined[0, 0])
+            said = [(closed.number + 1) * config.bin_ms, *outputs.forecasts.combined.ravel().tolist()]
         DEVICES[run, device_id] = watcher, opened
-        return None if said is None or np.isnan(said) else said
+        return None if said is None else [float(number) for number in said]
 
-    return functions.udf(forecast, "double", useArrow=False)
+    return functions.udf(forecast, "array<double>", useArrow=False)
 
 
 @cache
