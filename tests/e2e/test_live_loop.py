@@ -27,9 +27,10 @@ from infra.superset.check import chart_rows
 from schemas.codec import Codec
 from schemas.events import Reading
 from schemas.topics import TOPICS
+from tests.e2e.browser import artifacts
 from tests.e2e.system import System, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live"), pytest.mark.timeout(1200)]
 
 HEALED_S = 120
 WRITTEN = TOPICS.keys() - {"window_plans", "window_parts"}
@@ -408,9 +409,11 @@ def test_versions_are_still_consecutive_and_no_update_counts_twice(live: System)
     assert len(counted) == len(set(counted))
 
 
-def test_memory_stayed_below_eight_gibibytes_all_the_while(remembered: Callable[[], dict[str, float]]):
+def test_memory_stayed_below_eight_gibibytes_all_the_while(live: System, remembered: Callable[[], dict[str, float]]):
     peaks = remembered()
-    print(memory.table(peaks))
+    folder = artifacts(live.settings).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.md").write_text(memory.table(peaks) + "\n")
     assert {"spark", "flink-taskmanager", "kafka", "commands"} <= peaks.keys()
     assert peaks[memory.ALL] < 8 * 1024, peaks
 
