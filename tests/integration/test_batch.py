@@ -14,7 +14,7 @@ from tests.integration.fleet import Fleet
 from tests.unit.spark_analytics.rough import ULPS, alike, core, rough
 from tests.unit.spark_analytics.series import MODELS
 
-pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 KNOWN = MODELS[2]
 MODEL = model(1, weights=weights.to_bytes(KNOWN))
