@@ -17,7 +17,7 @@ from infra.superset.check import chart_rows
 from tests.e2e.browser import artifacts
 from tests.e2e.system import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("live"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 UP_S, STEP_S = 1200, 300
 """For these it is a failure to take longer; how long they took is shown, and kept beside the screenshots."""

@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.real_days.lab import DEVICES, READINGS, REJECTED, WINDOWS
 from tests.e2e.system import System, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("real days"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 
 def test_all_readings_and_rejections_are_on_the_log_once(real: System):
