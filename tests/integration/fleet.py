@@ -115,7 +115,7 @@ class Fleet:
 
     def __init__(self, log: Log, servers: Settings) -> None:
         self.log, self.servers, self.codec = log, servers, Codec(log.registry)
-        self.odd: tuple[bytes, ...] = ()
+        self.odd: frozenset[bytes] = frozenset()
         self.consumer = Consumer({"bootstrap.servers": log.bootstrap, "group.id": "test"})
 
     def fill(self, events: Sequence[Event], *odd: bytes, seconds: float = 0, hurry: Signal | None = None) -> None:
@@ -123,7 +123,7 @@ class Fleet:
 
         Before them ``odd``, into every partition and as records of years later, by which no time must pass.
         """
-        self.odd = odd
+        self.odd = frozenset(odd)
         producer = Producer({"bootstrap.servers": self.log.bootstrap, "partitioner": "murmur2_random"})
         for place in product(odd, range(TOPICS["iot_stream"].partitions)):
             producer.produce("iot_stream", place[0], b"mote-01", place[1], timestamp=START + 20 * YEAR_MS)
