@@ -15,27 +15,30 @@ from infra.settings import Settings
 
 MIB = 2**20
 EVERY_S = 2
-ALL = "all at the same moment"
+COMMANDS = "commands"
+"""What people run beside it, such as ``make batch``."""
+ALL = "all services at the same moment"
 
 
 def sample(settings: Settings) -> dict[str, float]:
     """MiB of each service now, its children included, and of commands that have this home; who ends meanwhile has 0."""
-    sizes = defaultdict[str, float](float)
+    file, sizes = settings.home / "run" / "supervisord.pid", defaultdict[str, float](float)
+    supervisor = int(file.read_text()) if file.exists() else None  # it may have been killed, and the file be left
     for process in psutil.process_iter(["environ"]):
         environment = process.info["environ"] or {}  # None: another user's
-        if environment.get("FEDLOG_HOME") == str(settings.home):
-            sizes[environment.get(MARK, "commands")] += _pss(process) / MIB
-    if (file := settings.home / "run" / "supervisord.pid").exists():
-        sizes["supervisord"] = _pss(psutil.Process(int(file.read_text()))) / MIB
+        if process.pid == supervisor:
+            sizes["supervisord"] = _pss(process) / MIB
+        elif environment.get("FEDLOG_HOME") == str(settings.home):
+            sizes[environment.get(MARK, COMMANDS)] += _pss(process) / MIB
     return dict(sizes)
 
 
 def peaks(settings: Settings, over: Event, every_s: float = EVERY_S) -> dict[str, float]:
-    """The most MiB each has had until ``over``, and ``ALL`` together."""
+    """The most MiB each has had until ``over``, and ``ALL`` services together."""
     most = defaultdict[str, float](float)
     while not over.wait(every_s):
         sizes = sample(settings)
-        sizes[ALL] = sum(sizes.values())
+        sizes[ALL] = sum(size for name, size in sizes.items() if name != COMMANDS)
         for name, size in sizes.items():
             most[name] = max(most[name], size)
     return dict(most)

@@ -414,7 +414,7 @@ def test_memory_stayed_below_eight_gibibytes_all_the_while(live: System, remembe
     folder = artifacts(live.settings).parent
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "memory.md").write_text(memory.table(peaks) + "\n")
-    assert {"spark", "flink-taskmanager", "kafka", "commands"} <= peaks.keys()
+    assert {"spark", "flink-taskmanager", "kafka", memory.COMMANDS} <= peaks.keys()
     assert peaks[memory.ALL] < 8 * 1024, peaks
 
 
