@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psutil
 
-from infra.services import needs
+from infra.services import needed_by
 from infra.settings import Settings
 
 MARK = "FEDLOG_SERVICE"
@@ -59,9 +59,8 @@ def end_all(settings: Settings, patience: float = PATIENCE_S) -> None:
         patience: seconds from being told to end to being killed.
     """
     while found := left(settings):
-        needed = {other for name in found for other in needs(settings, name)}
         # First who would start them again.
-        for_now = {SUPERVISOR} & found.keys() or found.keys() - needed
+        for_now = {SUPERVISOR} & found.keys() or found.keys() - needed_by(settings, found)
         _end([process for name in for_now for process in found[name]], patience)
     for stale in (settings.socket, settings.home / "run" / "supervisord.pid"):
         stale.unlink(missing_ok=True)  # else they say that there is something still

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -257,11 +257,15 @@ def services(settings: Settings) -> dict[str, Service]:
     return {service.name: service for service in listed if service.name not in left_out}
 
 
-def needs(settings: Settings, name: str) -> set[str]:
-    """The services without which one cannot do its work, and those that these need in turn."""
-    listed = services(settings)
-    direct = listed[name].needs if name in listed else ()
-    return {other for need in direct for other in (need, *needs(settings, need))}
+def needed_by(settings: Settings, names: Iterable[str]) -> set[str]:
+    """The services without which some cannot do their work, and those that these need in turn."""
+    listed, found, left = services(settings), set[str](), list(names)
+    while left:
+        name = left.pop()
+        new = set(listed[name].needs if name in listed else ()) - found
+        found |= new
+        left += new
+    return found
 
 
 def folder(settings: Settings, name: str) -> Path:

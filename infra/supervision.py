@@ -12,7 +12,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from infra.services import folder, needs, services
+from infra.services import folder, needed_by, services
 from infra.settings import ROOT, Settings
 
 GIVE_UP = 2
@@ -146,8 +146,7 @@ def stop(settings: Settings) -> None:
     A registry whose Kafka is gone, or a Spark that cannot commit, would be at it until it is killed.
     """
     while running := {name: state for name, state in _states(settings).items() if state in RUNS}:
-        needed = {other for name in running for other in needs(settings, name)}
-        for name in running.keys() - needed:
+        for name in running.keys() - needed_by(settings, running):
             if running[name] != "STOPPING":
                 _stop(settings, name)
         time.sleep(0.2)
