@@ -55,6 +55,8 @@ class Range(NamedTuple):
 
     def within(self, table: Forecasts, partition: int) -> Forecasts:
         """The forecasts in it; of those made in it, also what they were scored with."""
+        if self == Range():
+            return table
         wanted = np.ones(len(table), np.bool_)
         if self.since is not None:
             wanted &= table["made_at"] >= self.since

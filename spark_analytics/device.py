@@ -66,18 +66,19 @@ def step(
         watcher, outputs = evaluator.run(config, watcher, *taken)
         placed = closed.numbers[part], chosen.versions[part], closed.last_offsets[part]
         tables.append(columns(config, *placed, outputs, chosen.stale[part]))
-    table = np.concatenate(tables)
+    table = tables[0] if len(tables) == 1 else np.concatenate(tables)
     # Those made go onto the log before those scored: what a bin's verdict stood on can then be told from there (past).
     return Device(opened, watcher), table[np.argsort(table["scored"], kind="stable")], refused
 
 
 def latest(table: Forecasts) -> Forecasts:
     """Each forecast once: scored, where its time has come within the table, else as it was made; in order."""
-    order = np.lexsort((table["scored"], table["horizon_ms"], table["made_at"]))
-    table = table[order]
-    again = np.zeros(len(table), np.bool_)
-    again[:-1] = (table[1:][["made_at", "horizon_ms"]]) == (table[:-1][["made_at", "horizon_ms"]])
-    return table[~again]
+    made, horizons = np.ascontiguousarray(table["made_at"]), np.ascontiguousarray(table["horizon_ms"])
+    order = np.lexsort((table["scored"], horizons, made))
+    made, horizons = made[order], horizons[order]
+    last = np.ones(len(table), np.bool_)
+    last[:-1] = (made[1:] != made[:-1]) | (horizons[1:] != horizons[:-1])
+    return table[order[last]]
 
 
 def to_bytes(device: Device) -> bytes:
