@@ -176,8 +176,8 @@ def spark_environment(settings: Settings) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "SPARK_LOCAL_IP": HOST,
         # Each worker, and again after each start, would compile the same for three seconds; what takes milliseconds,
-        # too: some forty things, together more than a second.
-        "JAX_COMPILATION_CACHE_DIR": str(settings.cache / "xla"),
+        # too: some forty things, together more than a second. Beside what is installed, where others' programs are too.
+        "JAX_COMPILATION_CACHE_DIR": str(settings.build / "xla"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         **ONE_THREAD,
     }
