@@ -6,7 +6,7 @@ to come counts, as in the view of predictions: both read a partition in its orde
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from bson import Binary, Int64
@@ -16,6 +16,7 @@ from mongo_sink.rollups.scores import Error, Score
 
 HOUR, DAY = 3_600_000, 86_400_000  # ms
 
+SUMS = ("count", "absolute_error", "persistence_count", "persistence_absolute_error")
 BUCKETS = 16
 SMALLEST = {"temperature": 15_625, "humidity": 15_625, "light": 250_000, "voltage": 250}
 """Below which errors lie in the first bucket, millionths of the unit; each further one is twice as wide."""
@@ -93,7 +94,7 @@ def _empty(grain: Grain, id_: str, score: Score) -> Document:
 def _with(grain: Grain, document: Document, scores: Iterable[Score]) -> Document:
     start = round(document["start"].timestamp() * 1000)
     seen = {each["device_id"]: set(np.frombuffer(each["made_at"], "<u4").tolist()) for each in document["seen"]}
-    sums = {(each["model_version"], each["sensor"]): each.copy() for each in document["sums"]}
+    sums = {(each["model_version"], each["sensor"]): _numbers(grain, each) for each in document["sums"]}
     dataset, newest = document["dataset"], document["newest_offset"]
     scored, alarms = document["scored"], document["alarms"]
     for score in scores:
@@ -103,40 +104,42 @@ def _with(grain: Grain, document: Document, scores: Iterable[Score]) -> Document
         moments.add(score.made_at - start)
         scored, alarms = scored + 1, alarms + score.alarm
         dataset, newest = max(dataset, score.dataset), max(newest, score.reading)
+        version = None if grain.of_device else score.model_version
         for error in score.errors:
-            key = None if grain.of_device else score.model_version, error.sensor
-            sums[key] = _added(sums.get(key) or _nothing(grain, *key), error)
+            numbers = sums.get((version, error.sensor))
+            if numbers is None:
+                numbers = sums[version, error.sensor] = [0] * (len(SUMS) + (BUCKETS if grain.of_device else 0))
+            _add(numbers, error)
     return document | {
         "dataset": dataset,
         "newest_offset": Int64(newest),
         "scored": Int64(scored),
         "alarms": Int64(alarms),
-        "sums": [sums[key] for key in sorted(sums, key=lambda key: (key[0] or 0, key[1]))],
+        "sums": [_summed(grain, *key, sums[key]) for key in sorted(sums, key=lambda key: (key[0] or 0, key[1]))],
         "seen": [{"device_id": device, "made_at": _packed(seen[device])} for device in sorted(seen)],
     }
 
 
-def _nothing(grain: Grain, model_version: int | None, sensor: str) -> Document:
-    numbers = dict.fromkeys(("count", "absolute_error", "persistence_count", "persistence_absolute_error"), Int64(0))
-    version = None if model_version is None else Int64(model_version)
-    histogram = {"histogram": [Int64(0)] * BUCKETS} if grain.of_device else {}
-    return {"model_version": version, "sensor": sensor, **numbers, **histogram}
+def _numbers(grain: Grain, sums: Document) -> list[int]:
+    """Of ``SUMS``, then of the histogram: plain, for they are added to one by one."""
+    return [*(int(sums[name]) for name in SUMS), *(map(int, sums["histogram"]) if grain.of_device else ())]
 
 
-def _added(sums: Document, error: Error) -> Document:
-    more: dict[str, Any] = {
-        "count": Int64(sums["count"] + 1),
-        "absolute_error": Int64(sums["absolute_error"] + error.absolute),
-    }
+def _add(numbers: list[int], error: Error) -> None:
+    numbers[0] += 1
+    numbers[1] += error.absolute
     if error.persistence is not None:
-        more["persistence_count"] = Int64(sums["persistence_count"] + 1)
-        more["persistence_absolute_error"] = Int64(sums["persistence_absolute_error"] + error.persistence)
-    if "histogram" in sums:
-        histogram = sums["histogram"].copy()
-        place = min((error.absolute // SMALLEST[error.sensor]).bit_length(), BUCKETS - 1)
-        histogram[place] = Int64(histogram[place] + 1)
-        more["histogram"] = histogram
-    return sums | more
+        numbers[2] += 1
+        numbers[3] += error.persistence
+    if len(numbers) > len(SUMS):
+        numbers[len(SUMS) + min((error.absolute // SMALLEST[error.sensor]).bit_length(), BUCKETS - 1)] += 1
+
+
+def _summed(grain: Grain, model_version: int | None, sensor: str, numbers: list[int]) -> Document:
+    of_all = [Int64(number) for number in numbers]
+    version = None if model_version is None else Int64(model_version)
+    histogram = {"histogram": of_all[len(SUMS) :]} if grain.of_device else {}
+    return {"model_version": version, "sensor": sensor, **dict(zip(SUMS, of_all, strict=False)), **histogram}
 
 
 def _packed(moments: Iterable[int]) -> Binary:
