@@ -21,7 +21,7 @@ from schemas.topics import TOPICS
 from schemas.wire import key_of, timestamp_of
 from tests.integration.conftest import Log, emptied
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 DAY, HOUR, STEP, BIN = 86_400_000, 3_600_000, 600_000, 300_000
 MONDAY = 1_078_099_200_000  # 2004-03-01

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.conftest import Log
 from tests.integration.evaluators import CONFIG, Bench, Forecasts, assert_forecast, forms, kill, model, readings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1500)]
 
 DEVICES = tuple(f"mote-{number:02}" for number in range(1, 31))
 KILLS = 10

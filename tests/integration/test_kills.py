@@ -21,7 +21,7 @@ from tests.e2e.system import eventually
 from tests.integration.conftest import emptied
 from tests.integration.fleet import CONFIG, HOURS, START, WINDOW, Fleet, by_id, differences, readings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1200)]
 
 SERVICES = ("flink-jobmanager", "flink-taskmanager", "aggregator", "flink-training")
 KILLS = ("python", "flink-taskmanager", "python", "flink-jobmanager", "flink-taskmanager") * 2

@@ -22,7 +22,7 @@ from tests.integration.conftest import emptied
 from tests.integration.connector_cases import CASES, EMPTIED, TOPICS, properties
 from tests.unit.mongo_sink.sink_events import ERRORS, HALF_HOUR, NOON, global_model, prediction, reading, update
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 ROOT = Path(__file__).parents[2]
 DEVICES = ("mote-07", "mote-ü/传感器 7", "🌡", "7", " ")
 NOT_A_NUMBER = 987_654_321  # position of the reading that ours refuses

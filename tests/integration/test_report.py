@@ -24,7 +24,7 @@ from tests.e2e.browser import FLAGS, chromium
 from tests.integration.conftest import Log
 from tests.unit.spark_analytics.report.test_page import HEADINGS, Reader, content
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(600)]
 
 BIN_MS = 300_000
 START = 1_078_358_400_000  # 2004-03-04T00:00Z

@@ -16,7 +16,7 @@ from tests.integration.conftest import emptied
 from tests.integration.crashing_sink import BULK_OF, CRASHES
 from tests.integration.sinks import Sink, Writer, finish, global_model, prediction, reading, until, update
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 BATCH = 200
 DEVICES = [f"mote-{number}" for number in range(6)]
 READINGS = 3_000

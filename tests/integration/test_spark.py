@@ -23,7 +23,7 @@ from tests.integration.evaluators import (
 )
 from tests.integration.watches import Batches
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 DEVICES = ("mote-01", "mote-02", "mote-03")
 

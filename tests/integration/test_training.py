@@ -19,7 +19,7 @@ from tests.e2e.system import eventually
 from tests.integration.conftest import Log
 from tests.integration.fleet import CONFIG, HOURS, START, WINDOW, Fleet, by_id, differences, marked_models, readings
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1500)]
 
 FLINK = ("flink-jobmanager", "flink-taskmanager", "flink-training")
 IN_STEP = {"in_step": START + WINDOW, "bounded_models": True}
