@@ -13,7 +13,7 @@ def running(settings: Settings) -> Iterator[System]:
     """`make up`, and after the tests `make down`; nothing of it stays."""
     system = System(settings)
     try:
-        done = system.make("up", timeout=900)
+        done = system.make("up", f"DATA={settings.data}", f"SPEED={settings.speed}", timeout=900)
         print(done.stdout[-4000:], done.stderr[-4000:])
         assert done.returncode == 0, done.stdout + done.stderr
         yield system

@@ -28,8 +28,6 @@ class System(NamedTuple):
         for asked in ("FEDLOG_DATA", "FEDLOG_READER", "FEDLOG_SPEED", "MAKEFLAGS", "MAKELEVEL"):
             environment.pop(asked, None)
         argv = ["make", "--no-print-directory", *arguments]
-        if arguments[0] == "up":
-            argv += [f"DATA={self.settings.data}", f"SPEED={self.settings.speed}"]
         return subprocess.run(
             argv, cwd=ROOT, env=environment, timeout=timeout, capture_output=True, text=True, check=False
         )

@@ -343,6 +343,17 @@ def test_watch_shows_what_flows(live: System):
         assert words in done.stdout, done.stdout
 
 
+def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
+    version = live.version()
+    assert live.make("down").returncode == 0
+    status = live.status()
+    assert {row["state"] for row in status["services"]} == {"down"}
+    assert status["topics"]["iot_stream"] == {"events": None}
+    done = live.make("up", "SPEED=240", timeout=600)  # so that what is killed from here on is waited for half as long
+    assert done.returncode == 0, done.stdout + done.stderr
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions after down and up")
+
+
 @pytest.mark.parametrize(
     "killed",
     [
@@ -416,17 +427,6 @@ def test_memory_stayed_below_eight_gibibytes_all_the_while(live: System, remembe
     (folder / "memory.md").write_text(memory.table(peaks) + "\n")
     assert {"spark", "flink-taskmanager", "kafka", memory.COMMANDS} <= peaks.keys()
     assert peaks[memory.ALL] < 8 * 1024, peaks
-
-
-def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
-    version = live.version()
-    assert live.make("down").returncode == 0
-    status = live.status()
-    assert {row["state"] for row in status["services"]} == {"down"}
-    assert status["topics"]["iot_stream"] == {"events": None}
-    done = live.make("up", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    eventually(lambda: live.version() >= version + 2, 240, "two more versions after down and up")
 
 
 def test_clean_refuses_while_the_system_runs(live: System):
