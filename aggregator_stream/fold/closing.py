@@ -44,7 +44,12 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
     after = decided.standing_so(
         promotion.joined(rules, standing, version, anew=reason is None),
         {version: Held(aggregate.weights, remembered)},
-    )._replace(version=version, window=state.window + 1, pending=_without(state.pending, located))
+    )._replace(
+        version=version,
+        window=state.window + 1,
+        pending=_without(state.pending, located),
+        spent=server_state.spent(remembered) or state.spent,
+    )
     model = GlobalModel(
         model=rules.model,
         version=after.version,
@@ -67,7 +72,7 @@ def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Win
         dataset=updates[-1].dataset if updates else "",
         rules=rules.recorded,
         notes=dict(aggregate.notes),
-        server_state=server_state.to_bytes(remembered),
+        server_state=server_state.to_bytes({**remembered, **after.spent}),
         reason=reason,
         command_offsets=command_offsets(state),
         decisions=decisions,
@@ -98,6 +103,8 @@ def aggregated(
 ) -> tuple[State, Aggregate, str | None]:
     """What the strategy makes of the devices ``counted``, or why it is not asked: then the model stands."""
     contributors, parent = len(counted), state.parent
+    # What has been used up stays so, though the parent may be older than the versions that used it up.
+    parent = parent._replace(server={**parent.server, **state.spent})
     if contributors < rules.min_contributors:
         reason = f"too few contributors: {contributors} of {rules.min_contributors}" if contributors else EMPTY
         return parent.server, Aggregate(parent.weights, {}), reason

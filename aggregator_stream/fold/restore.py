@@ -69,7 +69,9 @@ def standing_on(rules: Rules, newest: GlobalModel, find: Find) -> Windows:
         for version in standing.named
     }
     # Where windows had another length: the first of ours that does not begin in one that has been closed.
-    return Windows(newest.version, standing, held, -(-newest.window_end // rules.window_ms))
+    window = -(-newest.window_end // rules.window_ms)
+    spent = server_state.spent(server_state.from_bytes(newest.server_state))
+    return Windows(newest.version, standing, held, window, spent=spent)
 
 
 def held_of(rules: Rules, model: GlobalModel) -> Held:

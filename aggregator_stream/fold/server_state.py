@@ -3,7 +3,7 @@
 import numpy as np
 from safetensors.numpy import load, save
 
-from forecaster.strategies.contract import State
+from forecaster.strategies.contract import SPENT, State
 
 
 def to_bytes(state: State) -> bytes:
@@ -15,3 +15,8 @@ def to_bytes(state: State) -> bytes:
 def from_bytes(data: bytes) -> State:
     """What was remembered."""
     return load(data) if data else {}
+
+
+def spent(state: State) -> State:
+    """What of it does not go back with a version's parent (``contract.SPENT``)."""
+    return {SPENT: state[SPENT]} if SPENT in state else {}

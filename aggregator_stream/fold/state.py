@@ -161,6 +161,7 @@ class Windows(NamedTuple):
         ended: partitions in which there was no more to read when somebody looked.
         obeyed: commands that have been, by their id.
         command_positions: next offset to read in each partition of ``model_commands``.
+        spent: what strategies have used up in all versions, whichever the next one is made from.
     """
 
     version: int
@@ -177,6 +178,7 @@ class Windows(NamedTuple):
     ended: frozenset[int] = frozenset()
     obeyed: frozenset[str] = frozenset()
     command_positions: Mapping[int, int] = MappingProxyType({})
+    spent: State = MappingProxyType({})
 
     @property
     def parent(self) -> Held:

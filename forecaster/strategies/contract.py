@@ -15,6 +15,9 @@ from forecaster.strategies.exact import Sums
 ACCEPTED, CLIPPED, REJECTED = "accepted", "clipped", "rejected"
 State = Mapping[str, NDArray[np.float32]]
 """What a strategy remembers from window to window: named float32 arrays, so that it travels with the model."""
+SPENT = "spent"
+"""Name in a state of what all published versions have used up together, such as a privacy budget: it is handed on from
+version to version, whatever each is made from and by which strategy. All else is the parent's and goes back with it."""
 
 
 class Member(NamedTuple):
