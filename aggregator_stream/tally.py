@@ -26,6 +26,7 @@ _CLASSES = {
         "few_contributors": r"too few contributors|no contributors$",
         "clock": r"its clock is ahead ",
         "norm": r"moved ",
+        "strategy": r"the strategy gives ",
         "outlier": r"score |.*rejected all contributors$",
     }.items()
 }

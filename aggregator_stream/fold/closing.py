@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from immutables import Map
+from numpy.typing import NDArray
 
 from aggregator_stream.fold import membership, promotion, server_state
 from aggregator_stream.fold.membership import Chosen
@@ -20,6 +22,7 @@ from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate,
 SUPERSEDED = "superseded"
 LONG = 2**63 - 1
 EMPTY = "no contributors"
+BEYOND = f"the strategy gives weights that are no numbers, or more than {membership.LARGEST_WEIGHT:.0f}"
 
 
 def close(rules: Rules, state: Windows, located: Sequence[Located]) -> tuple[Windows, GlobalModel]:
@@ -118,7 +121,15 @@ def aggregated(
         remembered, aggregate = strategy.update(parent.server, parent.weights, members)
     if all(share.outcome == REJECTED for share in aggregate.shares.values()):
         return parent.server, aggregate._replace(weights=parent.weights), "the strategy rejected all contributors"
+    # No device could learn from there, and no aggregator start again.
+    if not _sound(aggregate.weights, remembered):
+        return parent.server, Aggregate(parent.weights, {}), BEYOND
     return remembered, aggregate, None
+
+
+def _sound(numbers: NDArray[np.float32], remembered: State) -> bool:
+    believed = bool((np.abs(numbers) <= membership.LARGEST_WEIGHT).all())
+    return believed and all(np.isfinite(array).all() for array in remembered.values())
 
 
 def _contribution(

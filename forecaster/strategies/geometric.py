@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.strategies.contract import Aggregate, Member, State, Strategy
+from forecaster.strategies.parameters import positive, whole
 from forecaster.strategies.window import Window, blocks, read, shares
 
 CELLS = 2**17
@@ -27,10 +28,9 @@ def geometric_median(
     may claim any number.
 
     Raises:
-        ValueError: ``smoothing`` is not positive, or ``iterations`` not at least 1.
+        ValueError: ``smoothing`` is not positive, or ``iterations`` not a whole number from 1.
     """
-    if smoothing <= 0 or iterations < 1:
-        raise ValueError(f"smoothing {smoothing} must be positive, iterations {iterations} at least 1")
+    parameters = {"smoothing": positive("smoothing", smoothing), "iterations": whole("iterations", iterations, 1)}
 
     def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
         window = read(parent, members)
@@ -42,7 +42,6 @@ def geometric_median(
             share += own / own.sum() * (part.stop - part.start)
         return state, Aggregate(weights, shares(window, share))
 
-    parameters = {"smoothing": float(smoothing), "iterations": float(iterations)}
     return Strategy("geometric_median", parameters, lambda parent: {}, update)
 
 

@@ -30,11 +30,14 @@ def private_fedavg(norm: float, noise_multiplier: float, delta: float, seed: flo
     float32 [2], rounds and the noise multiplier of a single one that would cost as much.
 
     Raises:
-        ValueError: ``norm`` is not positive, ``noise_multiplier`` below 0, ``delta`` not in (0, 1), ``seed`` not whole.
+        ValueError: ``norm`` is not positive, ``noise_multiplier`` neither 0 nor positive, ``delta`` not in (0, 1),
+            ``seed`` not whole.
     """
     positive("norm", norm)
-    if not 0 <= noise_multiplier < np.inf or not 0 < delta < 1:
-        raise ValueError(f"noise_multiplier {noise_multiplier} must not be negative, delta {delta} be in (0, 1)")
+    if noise_multiplier != 0:
+        positive("noise_multiplier", noise_multiplier)
+    if not 0 < delta < 1:
+        raise ValueError(f"delta {delta} is not in (0, 1)")
     whole("seed", seed, 0)
 
     def gather(parent: NDArray[np.float32], members: Iterable[Member]) -> Part:

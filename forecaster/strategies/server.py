@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from forecaster.strategies.contract import Aggregate, Part, State, Strategy, streaming
 from forecaster.strategies.moments import scale_by_adam, scale_by_yogi
+from forecaster.strategies.parameters import decay, positive
 from forecaster.strategies.weighted import average, gathered
 
 Learned = slice | None
@@ -23,8 +24,11 @@ def fedavgm(learning_rate: float = 1.0, momentum: float = 0.0, *, learned: Learn
 
     Hsu et al. 2019, Measuring the Effects of Non-Identical Data Distribution for Federated Visual Classification,
     section 4.3. There the momentum is 0.9 and more; with Flower's default, 0, this is FedAvg.
+
+    Raises:
+        ValueError: ``learning_rate`` is not positive, or ``momentum`` not in [0, 1).
     """
-    parameters = {"learning_rate": learning_rate, "momentum": momentum}
+    parameters = {"learning_rate": positive("learning_rate", learning_rate), "momentum": decay("momentum", momentum)}
     optimizer = optax.chain(optax.trace(momentum), optax.scale(-learning_rate))
     return _strategy("fedavgm", parameters, optimizer, ("momentum",), learned)
 
@@ -35,13 +39,16 @@ def fedadam(
     """Adam on the server. State: ``mu`` and ``nu``, float32 [learned], and ``count`` of windows, float32 [].
 
     The step is corrected for the moments' start at 0 as in Kingma & Ba 2015, section 2, by Flower one window ahead.
+
+    Raises:
+        ValueError: as ``_adaptive``.
     """
 
     def step(count: jax.Array) -> jax.Array:
         ahead = count + 2  # Flower's rounds start at 1, to which it adds 1
         return -learning_rate * jnp.sqrt(1 - b2**ahead) / (1 - b1**ahead)
 
-    parameters = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "tau": tau}
+    parameters = _adaptive(learning_rate, b1, b2, tau)
     optimizer = optax.chain(scale_by_adam(b1, b2, tau), optax.scale_by_schedule(step))
     return _strategy("fedadam", parameters, optimizer, ("mu", "nu", "count"), learned)
 
@@ -49,10 +56,25 @@ def fedadam(
 def fedyogi(
     learning_rate: float = 0.01, b1: float = 0.9, b2: float = 0.99, tau: float = 1e-3, *, learned: Learned = None
 ) -> Strategy:
-    """Yogi on the server, its step uncorrected as in Reddi et al. State: ``mu`` and ``nu``, float32 [learned]."""
-    parameters = {"learning_rate": learning_rate, "b1": b1, "b2": b2, "tau": tau}
+    """Yogi on the server, its step uncorrected as in Reddi et al. State: ``mu`` and ``nu``, float32 [learned].
+
+    Raises:
+        ValueError: as ``_adaptive``.
+    """
+    parameters = _adaptive(learning_rate, b1, b2, tau)
     optimizer = optax.chain(scale_by_yogi(b1, b2, tau), optax.scale(-learning_rate))
     return _strategy("fedyogi", parameters, optimizer, ("mu", "nu"), learned)
+
+
+def _adaptive(learning_rate: float, b1: float, b2: float, tau: float) -> dict[str, float]:
+    """The parameters of Adam and Yogi.
+
+    Raises:
+        ValueError: ``learning_rate`` or ``tau`` is not positive, without which a weight that nobody moves is 0 / 0, or
+            ``b1`` or ``b2`` not in [0, 1).
+    """
+    positives = {"learning_rate": positive("learning_rate", learning_rate), "tau": positive("tau", tau)}
+    return positives | {"b1": decay("b1", b1), "b2": decay("b2", b2)}
 
 
 def _strategy(
@@ -87,4 +109,4 @@ def _strategy(
         weights[place] = optax.apply_updates(start, steps)
         return remembered(inner), aggregate._replace(weights=weights)
 
-    return streaming(name, {key: float(value) for key, value in parameters.items()}, init, gathered, finish)
+    return streaming(name, parameters, init, gathered, finish)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator_stream.catalogue import KEPT, Catalogue, Placed, extended, page, stood_on
+from aggregator_stream.fold.closing import BEYOND
 from aggregator_stream.tally import reason_class
 from schemas.events import Decision, HorizonError, PairedError
 from tests.unit.aggregator_stream.asking import ERRORS, PAIR, PAIRED, START, WINDOW, contribution, judged, model, placed
@@ -146,6 +147,7 @@ def test_decisions_are_counted_by_state_and_by_who_said_so_once():
         ("network/bias is float64(3,), not float32(5,)", "weights"),
         ("moved 3.25, the bound is 1", "norm"),
         ("too few contributors: 1 of 3", "few_contributors"),
+        (BEYOND, "strategy"),
         ("score 17.25, the best 9 have up to 3.5", "outlier"),
         ("something new in 2031", "other"),
     ],

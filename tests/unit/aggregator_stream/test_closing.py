@@ -4,12 +4,24 @@ import numpy as np
 import pytest
 from immutables import Map
 
-from aggregator_stream.fold.closing import close, pooled
+from aggregator_stream.fold.closing import BEYOND, close, pooled
 from aggregator_stream.fold.membership import refusal
 from aggregator_stream.fold.state import Located
-from forecaster import weights
+from forecaster import knowledge, weights
+from forecaster.strategies import named
 from schemas.events import HorizonError
-from tests.unit.aggregator_stream.fleet import MINUTE, RULES, START, WINDOW, params, standing, update
+from tests.unit.aggregator_stream.fleet import (
+    MINUTE,
+    RULES,
+    START,
+    WINDOW,
+    fold,
+    params,
+    restored,
+    standing,
+    update,
+    written,
+)
 
 STATE = standing(RULES, 3)
 
@@ -95,3 +107,22 @@ def test_errors_are_pooled_over_labels():
         HorizonError("temperature", WINDOW, 4, 1.5, 2.5),
         HorizonError("temperature", 2 * WINDOW, 2, 9.0, 8.0),
     )
+
+
+FAST = RULES._replace(partitions=1, strategy=named("fedavgm", {"learning_rate": 1e38}, knowledge.learned(RULES.config)))
+SLOW = FAST._replace(strategy=named("fedavgm", {"learning_rate": 0.5}, knowledge.learned(RULES.config)))
+
+
+def test_what_a_strategy_makes_that_nobody_could_stand_on_is_never_published():
+    """A step of such a rate is infinite: the model stands, the event says why, and another rate goes on from there."""
+    log = written([(update("mote-01", n, 30 * n), 30 * n) for n in range(1, 7)], 1)[0]
+    _, models = fold(standing(FAST, 0), log[: len(log) // 2], FAST)
+    assert len(models) > 1
+    for model in models:
+        assert (model.promotion, model.reason, model.notes) == ("unchanged", BEYOND, {})
+        assert [(c.outcome, c.reason) for c in model.contributions] == [("rejected", BEYOND)]
+        assert model.weights == weights.to_bytes(knowledge.initial(RULES.config))
+    state = restored(SLOW, models)
+    _, after = fold(state, [record for record in log if record.offset >= state.positions.get(0, 0)], SLOW)
+    assert {model.promotion for model in after} == {"promoted"}
+    assert [model.version for model in after] == list(range(len(models) + 1, len(models) + 1 + len(after)))

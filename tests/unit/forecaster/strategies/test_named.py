@@ -49,11 +49,35 @@ def test_other_parameters_are_answered_with_those_it_takes(name, parameters, sai
         ("private_fedavg", {"norm": 1.0, "noise_multiplier": -1.0, "delta": 1e-5, "seed": 1.0}),
         ("private_fedavg", {"norm": 1.0, "noise_multiplier": 1.0, "delta": 1.0, "seed": 1.0}),
         ("private_fedavg", {"norm": 1.0, "noise_multiplier": 1.0, "delta": 1e-5, "seed": 0.5}),
+        ("private_fedavg", {"norm": 1.0, "noise_multiplier": 1.0, "delta": 1e-5, "seed": 2.0**64}),
+        ("krum", {"byzantine": 1e300}),
+        ("geometric_median", {"iterations": 1.5}),
+        ("norm_clipping", {"norm": 1e39}),
+        ("fedavgm", {"learning_rate": 0.0}),
+        ("fedavgm", {"momentum": 1.0}),
+        ("fedavgm", {"momentum": -0.1}),
+        *(
+            (name, parameters)
+            for name in ("fedadam", "fedyogi")
+            for parameters in (
+                *({"learning_rate": 0.0}, {"learning_rate": -0.1}, {"learning_rate": 1e39}),
+                *({"b1": 1.0}, {"b1": -0.1}, {"b1": 1 - 1e-9}, {"b2": 1.0}, {"b2": 2.0}),
+                *({"tau": 0.0}, {"tau": -1.0}, {"tau": 1e-50}),
+            )
+        ),
     ],
 )
 def test_a_value_that_a_parameter_cannot_have_is_refused(name, parameters):
     with pytest.raises(ValueError, match=r"[a-z_]+ -?[0-9.na]+"):
         named(name, parameters, None)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("strategy", EVERY, ids=lambda strategy: strategy.name)
+def test_no_parameter_of_any_strategy_is_no_number_and_which_it_was_is_said(strategy, value):
+    for name in strategy.parameters:
+        with pytest.raises(ValueError, match=f"{name} {value} "):
+            named(strategy.name, {**strategy.parameters, name: value}, None)
 
 
 def test_what_is_learned_reaches_server_optimizers_and_no_one_else_minds():
