@@ -1,5 +1,6 @@
 """The rules of aggregation as options of a command line."""
 
+import math
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -12,15 +13,29 @@ from forecaster.config import configured, pairs
 from forecaster.strategies import named
 
 MINUTE_MS = 60_000
+
+
+class Share(click.FloatRange):
+    """A number from 0 to 10: ten times is worse than anything, and no discount for staleness comes down to 0."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 10)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; NaN, which lies outside no range, is refused too."""
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{number} is no number.", param, ctx) if math.isnan(number) else number
+
+
 _OPTIONS = (
     click.option("--window-minutes", default=30, show_default=True, type=click.IntRange(1)),
     click.option("--lateness-minutes", default=10, show_default=True, type=click.IntRange(0)),
     click.option("--idle-minutes", default=30, show_default=True, type=click.IntRange(0)),
     click.option("--min-contributors", default=1, show_default=True, type=click.IntRange(1)),
-    click.option("--staleness-exponent", default=0.5, show_default=True, type=click.FloatRange(0)),
+    click.option("--staleness-exponent", default=0.5, show_default=True, type=Share()),
     click.option("--staleness-bound", default=48, show_default=True, type=click.IntRange(0), help="In versions."),
     click.option("--promotion", default="evaluated", show_default=True, type=click.Choice(["evaluated", "immediate"])),
-    click.option("--promotion-margin", default=0.05, show_default=True, type=click.FloatRange(0), help="Share."),
+    click.option("--promotion-margin", default=0.05, show_default=True, type=Share(), help="Share."),
     click.option("--promotion-labels", default=20, show_default=True, type=click.IntRange(1)),
     click.option("--strategy", default="fedavg", show_default=True, help="How updates become a model."),
     click.option("--strategy-parameters", default="", help="Its own settings: name=value,name=value."),

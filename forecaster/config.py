@@ -1,5 +1,6 @@
 """What a forecaster is: the numbers that training, evaluation and replay must share."""
 
+import math
 from typing import Any, NamedTuple
 
 SENSORS = ("temperature", "humidity", "light", "voltage")
@@ -123,7 +124,7 @@ def configured(text: str) -> Config:
     """The learner that ``name=value,name=value`` says; whatever it leaves out is as ever.
 
     Raises:
-        ValueError: no such name, or no number.
+        ValueError: no such name, no finite number, or one that is too small.
     """
     changed: dict[str, Any] = {}
     for name, value in pairs(text):
@@ -131,6 +132,8 @@ def configured(text: str) -> Config:
             raise ValueError(f"the learner has no {name!r}: take {', '.join(CHOSEN)}")
         kind = type(Config._field_defaults[name])
         changed[name] = kind(value)
+        if not math.isfinite(changed[name]):
+            raise ValueError(f"{name} {value} is not finite")
         if changed[name] < 0 or (name in ("width", "replays", "memory") and not changed[name]):
             raise ValueError(f"{name} {value} is too small")
     return Config()._replace(**changed)

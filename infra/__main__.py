@@ -3,8 +3,10 @@
 import json
 import subprocess
 from datetime import UTC, datetime
+from typing import Any
 
 import click
+from pydantic import ValidationError
 from rich.table import Table
 
 from infra import lifecycle, orphans, stage_commands, supervision
@@ -12,7 +14,7 @@ from infra.archive.commands import export_log, import_log
 from infra.console import console, say
 from infra.retraining.commands import compare, retrain
 from infra.services import folder, services
-from infra.settings import Settings
+from infra.settings import Settings, refusal
 from infra.status import status as status_of
 from infra.topics import models as list_models
 from infra.topics import tail as tail_topic
@@ -24,7 +26,24 @@ MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-
 OTHERS = (*lifecycle.ALL, *stage_commands.ALL, inspect, diff, watch, retrain, compare, export_log, import_log)
 
 
-@click.group()
+class Refusing(click.Group):
+    """Says of settings that cannot be what is wrong, whichever command reads them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            ClickException: a setting has a value that it cannot have.
+        """
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            if error.title != Settings.__name__:
+                raise
+            raise click.ClickException(refusal(error)) from error
+
+
+@click.group(cls=Refusing)
 def main() -> None:
     """Start, watch and stop a Fedlog system."""
     log_lines.begin("infra")

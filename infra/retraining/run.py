@@ -18,7 +18,7 @@ from infra.archive.reading import partitions_of
 from infra.retraining.copying import Bounds, copy, noted
 from infra.retraining.names import DERIVED, RetrainingError, all_of
 from infra.retraining.pace import Progress, first_due
-from infra.settings import Settings
+from infra.settings import Settings, refusal
 from infra.standalone import StartError, isolated, serving
 from schemas.codec import Codec, UndecodableRecord, milliseconds
 from schemas.topics import TOPICS
@@ -79,7 +79,9 @@ def _settings(settings: Settings, home: Path, changes: Mapping[str, Any]) -> Set
     try:
         own = isolated(home, build=settings.build, java=settings.java, **changes)
         configured(own.learner)
-    except (ValidationError, ValueError) as error:
+    except ValidationError as error:
+        raise RetrainingError(f"These settings are none: {refusal(error)}") from error
+    except ValueError as error:
         raise RetrainingError(f"These settings are none: {error}") from error
     return own
 

@@ -63,6 +63,19 @@ def test_make_alone_says_what_can_be_done(machine):
     assert machine.make("help").stdout == done.stdout
 
 
+@pytest.mark.parametrize("command", ["up", "status", "verify"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-0.1", "10.5", "much"])
+@pytest.mark.parametrize("name", ["FEDLOG_STALENESS_EXPONENT", "FEDLOG_PROMOTION_MARGIN"])
+def test_a_setting_that_cannot_be_is_refused_in_a_sentence_before_anything_is_done(
+    home, monkeypatch, name, value, command
+):
+    monkeypatch.setenv(name, value)
+    done = invoke(command)
+    assert (done.exit_code, done.output.count("\n")) == (1, 1)
+    assert done.output.startswith(f"Error: {name}={value}: Input should be ")
+    assert not home.exists()
+
+
 def test_status_is_a_table_that_says_what_is_down(home, monkeypatch):
     out = io.StringIO()
     monkeypatch.setattr(commands, "status_of", lambda settings: FOUND)

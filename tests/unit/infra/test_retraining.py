@@ -33,10 +33,11 @@ def test_a_learner_is_as_ever_but_for_what_is_said():
 
 
 @pytest.mark.parametrize(
-    "text", ["bin_ms=1", "horizons=3", "width", "width=", "width=1.5", "width=-1", "width=0", "x=1"]
+    "text",
+    ["bin_ms=1", "horizons=3", "width", "width=", "width=1.5", "width=-1", "width=0", "x=1", "skip=nan", "blend=inf"],
 )
 def test_what_is_no_learner_is_refused(text):
-    with pytest.raises(ValueError, match=r"learner has no|invalid literal|could not convert|too small"):
+    with pytest.raises(ValueError, match=r"learner has no|invalid literal|could not convert|too small|not finite"):
         configured(text)
 
 
