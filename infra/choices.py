@@ -17,7 +17,8 @@ def settled(settings: Settings) -> Settings:
     """The settings, with what was chosen earlier for this home where nothing is said now; remembers the result.
 
     Raises:
-        ClickException: a file that is named is not there, or the speed is none; nothing is remembered then.
+        ClickException: a file that is named is not there, the speed is none, or another learner is named, which only a
+            retraining has; nothing is remembered then.
     """
     path = settings.home / "chosen.json"
     before = json.loads(path.read_text()) if path.exists() else {}
@@ -47,6 +48,12 @@ def _check(settings: Settings, remembered: Collection[str]) -> None:
             )
     if not _is_speed(settings.speed):
         raise click.ClickException(f"SPEED={settings.speed} is neither a number above 0 nor `max`.")
+    # Spark, workers, `make verify` and lineage would each hold what it made against the usual network.
+    if settings.learner:
+        raise click.ClickException(
+            f"FEDLOG_LEARNER={settings.learner} is of a retraining only: leave it out, and try it beside the fleet "
+            f"with `make retrain INTO=name LEARNER={settings.learner}`."
+        )
 
 
 def _is_speed(value: str) -> bool:

@@ -53,7 +53,8 @@ class Settings(BaseSettings):
     strategy: str = Field("fedavg", description="How a window's updates become a model (docs/aggregation.md).")
     strategy_parameters: str = Field("", description="The strategy's own settings: name=value,name=value.")
     learner: str = Field(
-        "", description="Of a retraining: the network and how it learns, name=value,name=value (docs/retrain.md)."
+        "",
+        description="Of a retraining only: the network and how it learns, name=value,name=value (docs/retrain.md).",
     )
     state: Literal["hashmap", "rocksdb"] = Field(
         "hashmap", description="Flink's state: on the heap and checkpointed whole, or RocksDB, in increments."

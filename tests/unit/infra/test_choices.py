@@ -57,6 +57,7 @@ def test_two_systems_remember_apart(tmp_path):
         ({"data": "own.csv", "reader": "nowhere.py"}, "READER=.*/nowhere.py is not there"),
         ({"speed": "fast"}, "SPEED=fast is neither"),
         ({"speed": "0"}, "SPEED=0 is neither"),
+        ({"learner": "width=48"}, "FEDLOG_LEARNER=width=48 is of a retraining only.*LEARNER=width=48"),
     ],
     ids=str,
 )
