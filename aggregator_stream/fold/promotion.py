@@ -89,7 +89,8 @@ def decide(
     left = tuple(v for v in standing.candidates if v not in heard and v > max(passing, default=0))
     if passing:
         champion = max(passing)
-        decisions.insert(0, Decision(champion, PROMOTED, POLICY, _reason(heard[champion])))
+        lost = [Decision(standing.champion, ROLLED_BACK, POLICY, _reason(back))] if back else []
+        decisions[:0] = [Decision(champion, PROMOTED, POLICY, _reason(heard[champion])), *lost]
         fallback = standing.fallback if back else standing.champion
         return Standing(champion, fallback, left), tuple(decisions)
     if back:

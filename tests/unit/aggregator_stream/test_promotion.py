@@ -66,7 +66,20 @@ def test_where_the_fallback_does_better_a_candidate_is_held_against_that():
         Standing(4, None),
         {(4, "promoted"), (5, "rolled_back"), (6, "rejected")},
     )
-    assert standing_after(fleets(4, 0.8), fleets(6, 0.83)) == (Standing(6, 4), {(6, "promoted")})
+    assert standing_after(fleets(4, 0.8), fleets(6, 0.83)) == (
+        Standing(6, 4),
+        {(6, "promoted"), (5, "rolled_back")},
+    )
+
+
+def test_a_champion_that_lost_to_its_fallback_is_said_to_have_whoever_follows_it():
+    """6 is promoted, and what is said of 5 is why: it was the fallback, 4, that it was held against."""
+    for candidate, follows in ((0.83, 6), (1.0, 4)):
+        _, decisions = decide(JUDGING, Standing(5, 4, (6,)), [fleets(4, 0.8), fleets(6, candidate)])
+        assert decisions[0][:2] == (follows, "promoted")
+        assert decisions[1] == Decision(
+            5, "rolled_back", "policy", "version 4 has 0.800 of the error of version 5, by 100 labels of 3 devices"
+        )
 
 
 def test_of_several_that_pass_the_newest_is_promoted_and_those_not_judged_wait():
