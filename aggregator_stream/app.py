@@ -140,7 +140,6 @@ def create(
     @app.task
     async def answer() -> None:
         """Serve the API for as long as the app runs."""
-        board.ready = True
         fetch = partial(fetching.read, bootstrap, codec)
         await serve(create_api(board, rules.config, submit, fetch, token), HOST, port)
 

@@ -12,7 +12,7 @@ from aggregator_stream.http.guards import json_body, writer
 from aggregator_stream.http.metrics import Derived
 from aggregator_stream.http.openapi import answers, schema_of
 from aggregator_stream.http.posting import PostedUpdate, check, parsed
-from aggregator_stream.http.problems import ProblemError, unavailable
+from aggregator_stream.http.problems import unavailable
 from aggregator_stream.http.reading import Seconds, reading
 from aggregator_stream.http.views import AcceptedView, HealthView
 from aggregator_stream.http.watching import Watched
@@ -97,11 +97,9 @@ def _posting(
 def _operating(board: Board) -> APIRouter:
     router = APIRouter(tags=["operation"])
 
-    @router.get("/health", response_model=HealthView, responses=answers(503))
+    @router.get("/health", response_model=HealthView, responses=answers())
     async def health() -> Any:
-        """Whether the aggregator is at work, and how far it is."""
-        if not board.ready:
-            raise ProblemError(503, "The log is being read", "not-ready", headers={"Retry-After": "1"})
+        """How far the aggregator is; it answers nobody before it has read the log and is at work."""
         newest = board.catalogue.newest
         return HealthView(
             version=newest.event.version if newest else 0, pending=board.pending, window_lag_s=board.lag_s

@@ -35,7 +35,6 @@ class Board:
         catalogue: of all versions.
         pending: updates that no window has decided.
         newest: newest event time of an update, ms; 0 before the first.
-        ready: whether the aggregator is at work.
         closed_at: when the newest version was made, seconds of ``time.monotonic``; ``None`` if not by this process.
         registry: of this process's own metrics; what can be told from the rest is not in it.
     """
@@ -44,7 +43,6 @@ class Board:
         self.catalogue = Catalogue()
         self.pending = 0
         self.newest = 0
-        self.ready = False
         self.closed_at: float | None = None
         self.registry = CollectorRegistry()
         self.requests = Counter("fedlog_http_requests", "Answers.", ("route", "status"), registry=self.registry)

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import from_json
 
+from aggregator_stream.fold.membership import LARGEST_WEIGHT
 from aggregator_stream.http.problems import LONGEST, SHOWN, Fault, ProblemError, faults, invalid
 from forecaster import weights
 from forecaster.config import Config
@@ -198,7 +200,9 @@ def check(config: Config, newest: int, update: LocalUpdate) -> None:
         if error.horizon_ms not in horizons
     ]
     try:
-        weights.from_bytes(config, update.weights)
+        numbers = weights.flat_from_bytes(config, update.weights)
+        if np.abs(numbers).max() > LARGEST_WEIGHT:
+            wrong.append(Fault(where="body/weights", detail=f"Some are more than {LARGEST_WEIGHT:.0f}"))
     except WeightsError as error:
         wrong.append(Fault(where="body/weights", detail=str(error)[:LONGEST]))
     if wrong:

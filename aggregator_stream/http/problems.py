@@ -22,7 +22,6 @@ _TITLES = {
     "not-json": "The body is not JSON",
     "no-such-version": "There is no such version",
     "log-unavailable": "Kafka does not answer",
-    "not-ready": "The aggregator is not at work yet",
 }
 
 

@@ -120,7 +120,6 @@ def api(*models, submit=None, fetch=None, **options):
     submitted, fetched = [], []
     board = Board()
     board.restored(on_log)
-    board.ready = True
 
     async def acknowledged(update):
         submitted.append(update)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aggregator_stream.fold.membership import refusal
 from aggregator_stream.http.board import LogUnavailableError
 from aggregator_stream.http.posting import PostedEvaluation, PostedPairedError, PostedUpdate
 from forecaster import weights
@@ -29,6 +30,7 @@ from tests.unit.aggregator_stream.asking import (
     problem,
     told,
 )
+from tests.unit.aggregator_stream.fleet import RULES, standing
 from tests.unit.forecaster.series import TINY
 
 
@@ -162,6 +164,8 @@ def test_the_model_has_the_fields_of_the_event_and_its_sensors():
         ({"weights": base64.b64encode(b"not safetensors").decode()}, "body/weights"),
         ({"weights": spoiled(np.nan)}, "body/weights"),
         ({"weights": spoiled(-np.inf)}, "body/weights"),
+        ({"weights": spoiled(2.0**20 + 1)}, "body/weights"),
+        ({"weights": spoiled(-3e38)}, "body/weights"),
         ({"weights": wider()}, "body/weights"),
         ({"example_count": 0}, "body/example_count"),
         ({"example_count": 2**31}, "body/example_count"),
@@ -211,6 +215,15 @@ def test_what_is_not_an_update_is_refused_by_field_and_never_written(changes, wh
     assert found["type"] == "urn:fedlog:problem:invalid-input"
     assert where in {fault["where"] for fault in found["errors"]}
     assert asked.submitted == []
+
+
+def test_weights_are_taken_up_to_the_largest_that_a_window_believes():
+    asked = api()
+    assert asked.post(json=posted(weights=spoiled(-(2.0**20)))).status_code == 202
+    state, [event] = standing(RULES, 3), asked.submitted
+    assert refusal(RULES, state, event.event_time, event) is None
+    too_large = event._replace(weights=base64.b64decode(spoiled(2.0**20 + 1)))
+    assert refusal(RULES, state, event.event_time, too_large) == "weights hold more than 1048576"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
