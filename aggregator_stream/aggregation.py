@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aggregator_stream.catalogue import Placed
 from aggregator_stream.fold.commands import CommandError, passed
-from aggregator_stream.fold.state import End, Located, Mark, Order, Rules, Windows
+from aggregator_stream.fold.state import Located, Mark, Order, Record, Rules, Skipped, Windows
 from aggregator_stream.fold.windows import step
 from aggregator_stream.http.board import Board
 from schemas.events import GlobalModel
@@ -31,7 +31,7 @@ class Aggregation:
         self._send, self._passing = send, passing
         self._one_at_a_time = asyncio.Lock()
 
-    async def take(self, record: Located | Mark | End | Order) -> None:
+    async def take(self, record: Record) -> None:
         """Fold the next record.
 
         Raises:
@@ -41,7 +41,7 @@ class Aggregation:
             with handling(_event_id(record)):
                 await self._take(record)
 
-    async def _take(self, record: Located | Mark | End | Order) -> None:
+    async def _take(self, record: Record) -> None:
         begun = time.monotonic()
         try:
             if self.rules.gather:
@@ -73,12 +73,12 @@ class Aggregation:
         return any(clock.marked for clock in self.state.clocks.values())
 
 
-def _event_id(record: Located | Mark | End | Order) -> str | None:
+def _event_id(record: Record) -> str | None:
     match record:
         case Located(update):
             return update.update_id
         case Order(command):
             return command.command_id
-        case Mark(partition, offset):
+        case Mark(partition, offset) | Skipped(partition, offset):
             return place_id("local_updates", partition, offset)
     return None

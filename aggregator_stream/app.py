@@ -26,7 +26,7 @@ from aggregator_stream.aggregation import Aggregation
 from aggregator_stream.catalogue import Placed
 from aggregator_stream.fold.commands import CommandError
 from aggregator_stream.fold.restore import Decided
-from aggregator_stream.fold.state import End, Located, Mark, Order, Rules
+from aggregator_stream.fold.state import End, Located, Mark, Order, Rules, Skipped
 from aggregator_stream.http.api import create as create_api
 from aggregator_stream.http.board import Board, LogUnavailableError
 from aggregator_stream.http.server import serve
@@ -106,6 +106,8 @@ def create(
             passing("read")
             if isinstance(record, DeadLetter):
                 await send(record)
+                # It is behind us: a partition that ends with it has been read to its end.
+                await aggregation.take(Skipped(event.message.partition, event.message.offset))
             else:
                 await aggregation.take(record)
 

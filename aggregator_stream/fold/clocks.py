@@ -1,7 +1,7 @@
 """How late it is: what the partitions of ``local_updates`` say of event time, and how far that is believed. Pure."""
 
 from aggregator_stream.fold.membership import DAY_MS
-from aggregator_stream.fold.state import Clock, End, Located, Mark, Rules, Windows
+from aggregator_stream.fold.state import Clock, End, Located, Mark, Rules, Skipped, Windows
 from schemas.events import LocalUpdate
 
 
@@ -31,8 +31,13 @@ def looked(state: Windows, end: End) -> Windows:
     return state._replace(ended=state.ended | {end.partition})
 
 
-def read(rules: Rules, state: Windows, record: Located | Mark) -> Windows:
-    """The state with the record behind it, and the time that it tells."""
+def read(rules: Rules, state: Windows, record: Located | Mark | Skipped) -> Windows:
+    """The state with the record behind it, and the time that it tells, if it tells any."""
+    state = state._replace(
+        positions={**state.positions, record.partition: record.offset + 1}, ended=state.ended - {record.partition}
+    )
+    if isinstance(record, Skipped):
+        return state
     if isinstance(record, Mark):
         now = Clock(record.watermark, record.offset)
     elif record.watermark is not None:
@@ -43,14 +48,9 @@ def read(rules: Rules, state: Windows, record: Located | Mark) -> Windows:
         state = _told(rules, state, record.update)
         now = Clock(min(record.update.event_time, state.newest), record.offset, marked=False)
     before = state.clocks.get(record.partition)
-    clocks = dict(state.clocks)
     if before is None or (now.marked, now.watermark) > (before.marked, before.watermark):
-        clocks[record.partition] = now
-    return state._replace(
-        clocks=clocks,
-        positions={**state.positions, record.partition: record.offset + 1},
-        ended=state.ended - {record.partition},
-    )
+        state = state._replace(clocks={**state.clocks, record.partition: now})
+    return state
 
 
 def _told(rules: Rules, state: Windows, update: LocalUpdate) -> Windows:

@@ -80,6 +80,13 @@ class Mark(NamedTuple):
     watermark: int
 
 
+class Skipped(NamedTuple):
+    """A record that says nothing, neither an update nor the time: it has been read, and that is all."""
+
+    partition: int
+    offset: int
+
+
 class End(NamedTuple):
     """Word from outside the log: at some moment, ``offset`` was where the next record of the partition would lie."""
 
@@ -94,6 +101,10 @@ class Order(NamedTuple):
     partition: int
     offset: int
     target: GlobalModel | None
+
+
+Record = Located | Mark | Skipped | End | Order
+"""What the fold takes, one at a time."""
 
 
 class Clock(NamedTuple):

@@ -16,11 +16,11 @@ windows close without it. That depends on when somebody looked; what was decided
 from aggregator_stream.fold.clocks import looked, read, unbelieved, watermark
 from aggregator_stream.fold.closing import close
 from aggregator_stream.fold.commands import obey
-from aggregator_stream.fold.state import End, Located, Mark, Order, Rules, Windows
+from aggregator_stream.fold.state import End, Located, Mark, Order, Record, Rules, Skipped, Windows
 from schemas.events import GlobalModel, LocalUpdate
 
 
-def step(rules: Rules, state: Windows, record: Located | Mark | End | Order) -> tuple[Windows, list[GlobalModel]]:
+def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[GlobalModel]]:
     """Take the next record of its partition, or word of where it ends; emit the models that follow.
 
     Raises:
@@ -59,9 +59,9 @@ def window_of(rules: Rules, update: LocalUpdate) -> int:
     return max(own, (update.closed_at - rules.lateness_ms) // rules.window_ms)
 
 
-def _taken(state: Windows, record: Located | Mark) -> Windows:
+def _taken(state: Windows, record: Located | Mark | Skipped) -> Windows:
     """The state with the record's update in it, unless it has none or one that has been seen before."""
-    if isinstance(record, Mark):
+    if not isinstance(record, Located):
         return state
     update = record.update
     if update.sequence <= state.sequences.get(update.device_id, 0):

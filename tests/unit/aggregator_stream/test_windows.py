@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator_stream.fold.restore import beginning
-from aggregator_stream.fold.state import End, Located, Mark
+from aggregator_stream.fold.state import End, Located, Mark, Skipped
 from forecaster import weights
 from tests.unit.aggregator_stream.fleet import (
     MINUTE,
@@ -123,6 +123,20 @@ def test_a_fold_that_is_killed_anywhere_goes_on_with_the_same_models(rows, order
     left = [record for record in sequence if record.offset >= state.positions.get(record.partition, 0)]
     _, after = fold(state, left)
     assert without_positions(before + after) == without_positions(whole)
+
+
+@settings(max_examples=40, deadline=None)
+@given(fleets(), orders, st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), min_size=1, max_size=30))
+def test_records_that_say_nothing_change_nothing_wherever_they_lie(rows, order, places):
+    log = logged(rows)
+    spoiled = [list(records) for records in log]
+    for partition, share in places:
+        spoiled[partition].insert(round(share * len(spoiled[partition])), Skipped(partition, 0))
+    spoiled = [[record._replace(offset=offset) for offset, record in enumerate(records)] for records in spoiled]
+    plain, models = (fold(beginning(RULES), merged(of, order))[1] for of in (log, spoiled))
+    said = lambda models: [(m.window_end, m.weights, {c.update_id for c in m.contributions}) for m in models]  # noqa: E731
+    assert len(plain) > 10
+    assert said(plain) == said(models)
 
 
 def test_a_window_includes_its_end_and_closes_ten_minutes_behind_it():
@@ -260,6 +274,19 @@ def test_a_partition_that_never_had_a_record_holds_nothing_up_once_it_has_been_s
     state, models = fold(beginning(TWO), busy, TWO)
     assert models == []
     assert len(fold(state, [End(0, 0)], TWO)[1]) == 3
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_partition_that_ends_with_a_record_that_says_nothing_holds_nothing_up(silent):
+    rows = [*((update("mote-02", n, 30), 0) for n in range(1, silent + 1))]
+    rows += [(update("mote-01", n, 30 * n), 0) for n in range(1, 9)]
+    quiet, busy = unmarked(rows)
+    records = [*quiet, Skipped(0, len(quiet)), *busy]
+    state, models = fold(beginning(TWO), [*records, End(0, len(quiet) + 2)], TWO)
+    assert models == [], "there is another record, and it has not been read"
+    state, models = fold(state, [End(0, len(quiet) + 1)], TWO)
+    assert len(models) == 7
+    assert restored(TWO, models).positions[0] <= len(quiet) + 1
 
 
 def test_where_a_writer_marks_nobody_else_says_that_a_partition_is_silent():
