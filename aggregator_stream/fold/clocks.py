@@ -53,6 +53,11 @@ def read(rules: Rules, state: Windows, record: Located | Mark | Skipped) -> Wind
     return state
 
 
+def behind(state: Windows, record: Located | Mark | Skipped) -> bool:
+    """Whether the record has been read before, as after a rebalance of the consumer group."""
+    return record.offset < state.positions.get(record.partition, 0)
+
+
 def _told(rules: Rules, state: Windows, update: LocalUpdate) -> Windows:
     """The state when a device says by itself how late it is: beyond a day, another one has to say so too."""
     claim = update.event_time

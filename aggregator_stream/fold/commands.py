@@ -20,11 +20,14 @@ class CommandError(ValueError):
 
 
 def obey(rules: Rules, state: Windows, order: Order) -> tuple[Windows, list[GlobalModel]]:
-    """Take the next command; a repeated one, or one for another model, does nothing.
+    """Take the next command; a repeated one, one for another model, or one that is behind us does nothing.
 
     Raises:
         CommandError: no such action, or no such version to stand on; the state goes on as ``passed``.
     """
+    if order.offset < state.command_positions.get(order.partition, 0):
+        # Read again, as after a rebalance: what was refused then might be obeyed now, out of its turn.
+        return state, []
     command, after = order.command, passed(state, order)
     if command.model != rules.model or command.command_id in state.obeyed:
         return after, []

@@ -13,7 +13,7 @@ silent, and no update can say that there is none: so once it has been read to it
 windows close without it. That depends on when somebody looked; what was decided stands in the model's event.
 """
 
-from aggregator_stream.fold.clocks import looked, read, unbelieved, watermark
+from aggregator_stream.fold.clocks import behind, looked, read, unbelieved, watermark
 from aggregator_stream.fold.closing import close
 from aggregator_stream.fold.commands import obey
 from aggregator_stream.fold.state import End, Located, Mark, Order, Record, Rules, Skipped, Windows
@@ -23,12 +23,19 @@ from schemas.events import GlobalModel, LocalUpdate
 def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[GlobalModel]]:
     """Take the next record of its partition, or word of where it ends; emit the models that follow.
 
+    A record that is read again, as after a rebalance of the consumer group, changes nothing.
+
     Raises:
         CommandError: a command that cannot be obeyed.
     """
     if isinstance(record, Order):
         return obey(rules, state, record)
-    state = looked(state, record) if isinstance(record, End) else _taken(read(rules, state, record), record)
+    if isinstance(record, End):
+        state = looked(state, record)
+    elif behind(state, record):
+        return state, []
+    else:
+        state = _taken(read(rules, state, record), record)
     passed, models = watermark(rules, state), []
     while passed is not None and (window := _next(rules, state)) is not None:
         if passed < (window + 1) * rules.window_ms:

@@ -113,6 +113,19 @@ def test_a_repeated_command_and_one_for_another_model_do_nothing():
         assert (events, after.version, after.command_positions) == ([], state.version, {0: 2})
 
 
+def test_what_was_refused_is_not_obeyed_when_it_is_read_again():
+    state, models = half_way()
+    release, rollback = order(0, "release", 0, models), order(1, "rollback", 2, models)
+    with pytest.raises(CommandError, match="nothing is pinned"):
+        step(ONE, state, release)
+    state, events = step(ONE, passed(state, release), rollback)
+    assert [event.champion for event in events] == [2]
+    for again in (release, rollback):
+        assert step(ONE, state, again) == (state, [])
+    _, [released] = step(ONE, state, release._replace(offset=2))
+    assert not released.pinned
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, len(RECORDS)), st.integers(0, len(RECORDS)))
 def test_killed_anywhere_the_fold_goes_on_with_the_same_events(commanded, killed):

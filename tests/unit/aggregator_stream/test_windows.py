@@ -112,6 +112,21 @@ def test_updates_written_again_change_nothing(rows, order, data):
 
 
 @settings(max_examples=40, deadline=None)
+@given(fleets(), orders, st.floats(0.1, 1), st.floats(0, 1), st.booleans())
+def test_records_that_are_read_again_change_nothing(rows, order, share, part, vouched):
+    """As when the consumer group goes back to what it has committed: in each partition, to before where it was."""
+    log = [[r if vouched or isinstance(r, Mark) else r._replace(watermark=None) for r in part] for part in logged(rows)]
+    if not vouched:
+        log = [[r._replace(offset=n) for n, r in enumerate(r for r in part if isinstance(r, Located))] for part in log]
+    sequence = list(merged(log, order))
+    half = round(share * len(sequence))
+    state, _ = fold(beginning(RULES), sequence[:half])
+    # Only some of them, so that it shows where one of them has moved anything back.
+    again, models = fold(state, sequence[: round(part * half)])
+    assert (again._replace(held={}), models) == (state._replace(held={}), [])
+
+
+@settings(max_examples=40, deadline=None)
 @given(fleets(), orders, st.floats(0, 1))
 def test_a_fold_that_is_killed_anywhere_goes_on_with_the_same_models(rows, order, share):
     log = logged(rows)
