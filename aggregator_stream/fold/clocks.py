@@ -7,8 +7,10 @@ from schemas.events import LocalUpdate
 
 def watermark(rules: Rules, state: Windows) -> int | None:
     """The moment (ms) up to which all updates are in; ``None`` while some partition has not said anything."""
-    silent = _silent(rules, state)
-    heard = {partition: clock.watermark for partition, clock in state.clocks.items() if partition not in silent}
+    silent, marked = _silent(rules, state), _marked(state)
+    # Where some writer marks, it marks them all: what others say of a partition is no reason not to wait for its mark.
+    told = {partition: clock for partition, clock in state.clocks.items() if clock.marked or not marked}
+    heard = {partition: clock.watermark for partition, clock in told.items() if partition not in silent}
     if not heard or len(heard) + len(silent) < rules.partitions:
         return None
     credible = state.newest + rules.config.update_bins * rules.config.bin_ms
@@ -17,11 +19,15 @@ def watermark(rules: Rules, state: Windows) -> int | None:
 
 def _silent(rules: Rules, state: Windows) -> set[int]:
     """Partitions not to wait for: none where some writer marks, for it marks them all."""
-    if any(clock.marked for clock in state.clocks.values()):
+    if _marked(state):
         return set()
     behind = max((clock.watermark for clock in state.clocks.values()), default=0) - rules.idle_ms
     clocks = ((partition, state.clocks.get(partition)) for partition in state.ended)
     return {partition for partition, clock in clocks if clock is None or clock.watermark < behind}
+
+
+def _marked(state: Windows) -> bool:
+    return any(clock.marked for clock in state.clocks.values())
 
 
 def looked(state: Windows, end: End) -> Windows:

@@ -183,8 +183,8 @@ def _without(pending: Map[tuple[int, int], Located], decided: Sequence[Located])
 def resume_offsets(state: Windows) -> dict[str, int]:
     """Where a restarted aggregator reads on: behind what is decided, before what is not or tells the time."""
     offsets = dict(state.positions) | {partition: clock.offset for partition, clock in state.clocks.items()}
-    for partition, offset in state.pending:
-        offsets[partition] = min(offsets[partition], offset)
+    for (partition, offset), item in state.pending.items():
+        offsets[partition] = min(offsets[partition], item.before.offset if item.before else offset)
     return {str(partition): offset for partition, offset in sorted(offsets.items())}
 
 

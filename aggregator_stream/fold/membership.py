@@ -106,7 +106,7 @@ def summands(rules: Rules, standing: Standing, chosen: Chosen) -> Iterator[tuple
     """
     freshest = min((staleness(standing, item.update) for item in chosen.newest.values()), default=0)
     for device_id in sorted(chosen.newest):
-        update, partition, offset, _ = chosen.newest[device_id]
+        update, partition, offset, *_ = chosen.newest[device_id]
         behind = (1 + staleness(standing, update)) / (1 + freshest)
         discount = behind**-rules.staleness_exponent
         yield partition, Summand(update.update_id, offset, chosen.examples[device_id], discount)

@@ -14,6 +14,8 @@ from schemas.events import GlobalModel
 
 Find = Callable[[int], GlobalModel]
 """The event of a version that is on the log."""
+MANY = 100_000
+"""Places of decided updates that are kept before it is asked which of them are read again."""
 
 
 def beginning(rules: Rules) -> Windows:
@@ -31,7 +33,11 @@ class Decided:
 
     def __init__(self) -> None:
         self._newest: GlobalModel | None = None
+        self._latest = 0
+        # Of updates that are not read again the newest sequence will do; of those that are, the place says it all.
         self._sequences: dict[str, int] = {}
+        self._places: dict[tuple[int, int], tuple[str, int]] = {}
+        self._many = MANY
         self._obeyed: set[str] = set()
 
     def take(self, model: GlobalModel) -> None:
@@ -39,21 +45,37 @@ class Decided:
         self._obeyed |= {decision.by for decision in model.decisions if decision.by != POLICY}
         for contribution in model.contributions:
             sequence = int(contribution.update_id.rpartition("/")[2])
-            sequences = self._sequences
-            sequences[contribution.device_id] = max(sequence, sequences.get(contribution.device_id, 0))
+            self._places[contribution.partition, contribution.offset] = contribution.device_id, sequence
+            # One whose clock was ahead of all others did not tell the time.
+            if contribution.event_time <= model.window_end:
+                self._latest = max(self._latest, contribution.event_time)
         if self._newest is None or model.version > self._newest.version:
             self._newest = model
+        if len(self._places) > self._many:
+            self._forget(self._newest)
+            self._many = max(2 * len(self._places), MANY)
+
+    def _forget(self, newest: GlobalModel) -> None:
+        """Keep no places before those from which the log is read on."""
+        resumed = newest.resume_offsets
+        for place in [place for place in self._places if place[1] < resumed.get(str(place[0]), 0)]:
+            device_id, sequence = self._places.pop(place)
+            self._sequences[device_id] = max(sequence, self._sequences.get(device_id, 0))
 
     def state(self, rules: Rules, find: Find) -> Windows:
         """The state after the newest event.
 
-        Updates from ``positions`` on are to be read again; those that a window decided are known by their sequence.
+        Updates from ``positions`` on are to be read again; those that a window decided are known by their place, for
+        one that waits may have an older sequence.
         """
         newest = self._newest
         if newest is None:
             return beginning(rules)
+        self._forget(newest)
         return standing_on(rules, newest, find)._replace(
+            newest=self._latest,
             sequences=Map(self._sequences),
+            decided=frozenset(self._places),
             positions={int(partition): offset for partition, offset in newest.resume_offsets.items()},
             obeyed=frozenset(self._obeyed),
             command_positions={int(partition): offset for partition, offset in newest.command_offsets.items()},

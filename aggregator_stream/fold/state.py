@@ -64,12 +64,16 @@ RECORDED = (
 
 
 class Located(NamedTuple):
-    """An update, where it lies in ``local_updates``, and its writer's watermark (ms) then, if the writer has one."""
+    """An update, where it lies in ``local_updates``, and its writer's watermark (ms) then, if the writer has one.
+
+    ``before`` is how far its partition had come when it was read, where that matters.
+    """
 
     update: LocalUpdate
     partition: int
     offset: int
     watermark: int | None = None
+    before: "Clock | None" = None
 
 
 class Mark(NamedTuple):
@@ -167,6 +171,7 @@ class Windows(NamedTuple):
         ahead: the device that says it is a day later than that, if there is one, and how late it says it is, ms.
         pending: updates that no window has decided, by partition and offset.
         sequences: newest sequence seen of each device; what is not newer is a repetition.
+        decided: places of updates that are read again and that a window has decided.
         clocks: of the partitions, once anything of them has been seen.
         positions: next offset to read in each partition.
         ended: partitions in which there was no more to read when somebody looked.
@@ -184,6 +189,7 @@ class Windows(NamedTuple):
     # These grow with the fleet: a plain copy at each update would cost more than all the rest.
     pending: Map[tuple[int, int], Located] = Map()
     sequences: Map[str, int] = Map()
+    decided: frozenset[tuple[int, int]] = frozenset()
     clocks: Mapping[int, Clock] = MappingProxyType({})
     positions: Mapping[int, int] = MappingProxyType({})
     ended: frozenset[int] = frozenset()

@@ -16,7 +16,7 @@ windows close without it. That depends on when somebody looked; what was decided
 from aggregator_stream.fold.clocks import behind, looked, read, unbelieved, watermark
 from aggregator_stream.fold.closing import close
 from aggregator_stream.fold.commands import obey
-from aggregator_stream.fold.state import End, Located, Mark, Order, Record, Rules, Skipped, Windows
+from aggregator_stream.fold.state import Clock, End, Located, Mark, Order, Record, Rules, Skipped, Windows
 from schemas.events import GlobalModel, LocalUpdate
 
 
@@ -35,7 +35,8 @@ def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[Gl
     elif behind(state, record):
         return state, []
     else:
-        state = _taken(read(rules, state, record), record)
+        before = state.clocks.get(record.partition)
+        state = _taken(read(rules, state, record), record, before)
     passed, models = watermark(rules, state), []
     while passed is not None and (window := _next(rules, state)) is not None:
         if passed < (window + 1) * rules.window_ms:
@@ -66,14 +67,17 @@ def window_of(rules: Rules, update: LocalUpdate) -> int:
     return max(own, (update.closed_at - rules.lateness_ms) // rules.window_ms)
 
 
-def _taken(state: Windows, record: Located | Mark | Skipped) -> Windows:
+def _taken(state: Windows, record: Located | Mark | Skipped, before: Clock | None) -> Windows:
     """The state with the record's update in it, unless it has none or one that has been seen before."""
     if not isinstance(record, Located):
         return state
     update = record.update
     if update.sequence <= state.sequences.get(update.device_id, 0):
         return state
-    return state._replace(
-        pending=state.pending.set((record.partition, record.offset), record),
-        sequences=state.sequences.set(update.device_id, update.sequence),
-    )
+    state = state._replace(sequences=state.sequences.set(update.device_id, update.sequence))
+    place = record.partition, record.offset
+    if place in state.decided:
+        return state
+    if record.watermark is None:
+        record = record._replace(before=before)
+    return state._replace(pending=state.pending.set(place, record))

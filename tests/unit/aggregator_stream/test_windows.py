@@ -49,6 +49,27 @@ def logged(rows):
     return written([(update(device, n, minute, count), minute - 1) for device, n, minute, count in rows])
 
 
+@st.composite
+def with_posts(draw, vouched):
+    """Such a log with updates in it that others have posted: their clocks and sequences go back and forth.
+
+    ``vouched``: whether the fleet's own updates carry watermarks and partitions are marked.
+    """
+    log = logged(draw(fleets()))
+    if not vouched:
+        log = [[r._replace(watermark=None) for r in part if isinstance(r, Located)] for part in log]
+    for device, sequence, share, off in draw(st.lists(POSTS, min_size=1, max_size=25)):
+        part = log[device % 4]
+        place = 1 + round(share * (len(part) - 1))
+        now = max(r.watermark if vouched else r.update.event_time for r in part[:place] if r.offset >= 0)
+        posted = update(f"mote-{device}", sequence, 0, event_time=max(now, START) + off * MINUTE)
+        part.insert(place, Located(posted, device % 4, -1))
+    return [[r._replace(offset=n) for n, r in enumerate(part)] for part in log]
+
+
+POSTS = st.tuples(st.integers(50, 53), st.integers(1, 9), st.floats(0, 1), st.integers(-200, 200))
+
+
 def updates_of(log):
     return [record.update for record in chain(*log) if isinstance(record, Located)]
 
@@ -152,6 +173,36 @@ def test_records_that_say_nothing_change_nothing_wherever_they_lie(rows, order, 
     said = lambda models: [(m.window_end, m.weights, {c.update_id for c in m.contributions}) for m in models]  # noqa: E731
     assert len(plain) > 10
     assert said(plain) == said(models)
+
+
+@pytest.mark.parametrize("vouched", [True, False])
+@settings(max_examples=40, deadline=None)
+@given(st.data(), orders, st.floats(0, 1))
+def test_a_kill_loses_no_update_whatever_its_clock_and_sequence(vouched, data, order, share):
+    sequence = list(merged(data.draw(with_posts(vouched)), order))
+    whole = fold(beginning(RULES), sequence)[1]
+    assert len(whole) >= (END - 620) // 30
+    _, before = fold(beginning(RULES), sequence[: round(share * len(sequence))])
+    state = restored(RULES, before)
+    left = [record for record in sequence if record.offset >= state.positions.get(record.partition, 0)]
+    assert without_positions(before + fold(state, left)[1]) == without_positions(whole)
+
+
+def test_a_kill_does_not_drop_the_update_that_a_corrected_one_has_overtaken():
+    """Its device sent it with a clock two hours ahead, and then one with the right time, which is decided first."""
+    one = RULES._replace(partitions=1)
+    posted = [update("mote-50", 1, 145), update("mote-50", 2, 25)]
+    own = [update("mote-01", n, 30 * n) for n in range(1, 8)]
+    rows = [Located(own[0], 0, 0, START + 10 * MINUTE), *(Located(u, 0, 1 + n) for n, u in enumerate(posted))]
+    rows += [Located(u, 0, 2 + n, u.event_time) for n, u in enumerate(own[1:], 1)]
+    whole = fold(beginning(one), rows, one)[1]
+    _, [first] = fold(beginning(one), rows[:4], one)
+    state = restored(one, [first])
+    assert [c.update_id for c in first.contributions] == ["mote-01/1", "mote-50/2"]
+    _, after = fold(state, rows[state.positions[0] :], one)
+    assert without_positions([first, *after]) == without_positions(whole)
+    entered = [ends([m]) for m in whole if "mote-50/1" in {c.update_id for c in m.contributions}]
+    assert entered == [[150]]
 
 
 def test_a_window_includes_its_end_and_closes_ten_minutes_behind_it():
