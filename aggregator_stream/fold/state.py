@@ -66,7 +66,7 @@ RECORDED = (
 class Located(NamedTuple):
     """An update, where it lies in ``local_updates``, and its writer's watermark (ms) then, if the writer has one.
 
-    ``before`` is how far its partition had come when it was read, where that matters.
+    ``before`` is how far its partition had come when it was read, where the writer has none to say so.
     """
 
     update: LocalUpdate

@@ -2,7 +2,9 @@
 
 A window is tumbling and in event time. An update belongs to the window of its event time, or, where the reading that
 made it known came later than the allowed lateness, to the one that is open then: its own data say so, whatever the
-pace at which it was read. A window closes when the watermark passes its end by the lateness. The watermark is the
+pace at which it was read. One that comes without its writer's watermark, as those that are posted, may lie behind the
+mark that closes its window: it enters the one that is open there, in its own partition's order, however far others have
+been read. A window closes when the watermark passes its end by the lateness. The watermark is the
 smallest, over partitions, of the newest one that a record there carried; a writer that marks every partition thereby
 says of a silent one that it has nothing. And a record that lies about the time does not open the future: no watermark
 counts beyond the newest event time of an update by more than the time between two.
@@ -17,7 +19,7 @@ from aggregator_stream.fold.clocks import behind, looked, read, unbelieved, wate
 from aggregator_stream.fold.closing import close
 from aggregator_stream.fold.commands import obey
 from aggregator_stream.fold.state import Clock, End, Located, Mark, Order, Record, Rules, Skipped, Windows
-from schemas.events import GlobalModel, LocalUpdate
+from schemas.events import GlobalModel
 
 
 def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[GlobalModel]]:
@@ -43,9 +45,7 @@ def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[Gl
             break
         # An update that came out of turn, after its window, enters this one; so does one that has no turn.
         members = [
-            item
-            for item in state.pending.values()
-            if window_of(rules, item.update) <= window or unbelieved(state, item)
+            item for item in state.pending.values() if window_of(rules, item) <= window or unbelieved(state, item)
         ]
         state, model = close(rules, state._replace(window=window), members)
         models.append(model)
@@ -55,16 +55,22 @@ def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[Gl
 def _next(rules: Rules, state: Windows) -> int | None:
     """The window that closes next: where none has, the first that an update is in."""
     if state.window is None:
-        return min((window_of(rules, item.update) for item in state.pending.values()), default=None)
+        return min((window_of(rules, item) for item in state.pending.values()), default=None)
     return state.window
 
 
-def window_of(rules: Rules, update: LocalUpdate) -> int:
+def window_of(rules: Rules, item: Located) -> int:
     """The window an update belongs to. Its event time is the end of a bin, so a window includes its own end."""
+    update = item.update
     own = (update.event_time - 1) // rules.window_ms
-    if update.closed_at is None:
-        return own
-    return max(own, (update.closed_at - rules.lateness_ms) // rules.window_ms)
+    if update.closed_at is not None:
+        own = max(own, _open(rules, update.closed_at))
+    return own if item.before is None else max(own, _open(rules, item.before.watermark))
+
+
+def _open(rules: Rules, moment: int) -> int:
+    """The first window that has not closed at a moment, ms."""
+    return (moment - rules.lateness_ms) // rules.window_ms
 
 
 def _taken(state: Windows, record: Located | Mark | Skipped, before: Clock | None) -> Windows:

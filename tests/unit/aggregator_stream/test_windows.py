@@ -88,6 +88,27 @@ def test_the_interleaving_of_partitions_changes_nothing(rows, one, other):
     assert without_positions(first) == without_positions(second)
 
 
+@pytest.mark.parametrize("vouched", [True, False])
+@settings(max_examples=60, deadline=None)
+@given(st.data(), orders, orders)
+def test_nor_does_it_where_updates_are_posted_late_or_early(vouched, data, one, other):
+    log = data.draw(with_posts(vouched))
+    first, second = (fold(beginning(RULES), merged(log, order))[1] for order in (one, other))
+    assert len(first) >= (END - 620) // 30
+    assert without_positions(first) == without_positions(second)
+
+
+@pytest.mark.parametrize("order", [[0] * 9, [1] * 9])
+def test_an_update_behind_the_mark_that_closes_its_window_enters_the_next(order):
+    log = written([(update(f"mote-0{d}", n, 30 * n), 30 * n) for n in range(1, 6) for d in (2, 3)], 2)
+    place = 1 + next(n for n, r in enumerate(log[0]) if isinstance(r, Mark) and r.watermark == START + 60 * MINUTE)
+    log[0].insert(place, Located(update("mote-50", 1, 20), 0, place))
+    log[0] = [record._replace(offset=n) for n, record in enumerate(log[0])]
+    _, models = fold(beginning(TWO), merged(log, order), TWO)
+    assert len(models) == 4
+    assert [ends([m]) for m in models if "mote-50" in {c.device_id for c in m.contributions}] == [[60]]
+
+
 @settings(max_examples=60, deadline=None)
 @given(fleets(), orders)
 def test_windows_are_those_of_an_independent_grouping(rows, order):
@@ -177,14 +198,15 @@ def test_records_that_say_nothing_change_nothing_wherever_they_lie(rows, order, 
 
 @pytest.mark.parametrize("vouched", [True, False])
 @settings(max_examples=40, deadline=None)
-@given(st.data(), orders, st.floats(0, 1))
-def test_a_kill_loses_no_update_whatever_its_clock_and_sequence(vouched, data, order, share):
-    sequence = list(merged(data.draw(with_posts(vouched)), order))
+@given(st.data(), orders, st.floats(0, 1), orders)
+def test_a_kill_loses_no_update_whatever_its_clock_and_sequence(vouched, data, order, share, other):
+    log = data.draw(with_posts(vouched))
+    sequence = list(merged(log, order))
     whole = fold(beginning(RULES), sequence)[1]
     assert len(whole) >= (END - 620) // 30
     _, before = fold(beginning(RULES), sequence[: round(share * len(sequence))])
     state = restored(RULES, before)
-    left = [record for record in sequence if record.offset >= state.positions.get(record.partition, 0)]
+    left = merged([part[state.positions.get(partition, 0) :] for partition, part in enumerate(log)], other)
     assert without_positions(before + fold(state, left)[1]) == without_positions(whole)
 
 
