@@ -1,14 +1,14 @@
-"""The window fold at work: a record in, its models out and acknowledged, and only then the new state."""
+"""The window fold at work: a record in, its models out and acknowledged one by one, each before its state is taken."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from aggregator_stream.catalogue import Placed
 from aggregator_stream.fold.commands import CommandError, passed
 from aggregator_stream.fold.state import Located, Mark, Order, Record, Rules, Skipped, Windows
-from aggregator_stream.fold.windows import step
+from aggregator_stream.fold.windows import steps
 from aggregator_stream.http.board import Board
 from schemas.events import GlobalModel
 from schemas.log_lines import handling
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 Send = Callable[[GlobalModel], Awaitable[tuple[int, int]]]
 """Writes a model; returns its partition and offset once Kafka has acknowledged it."""
+Stepped = tuple[Windows, GlobalModel | None, float]
 
 
 class Aggregation:
@@ -42,30 +43,34 @@ class Aggregation:
                 await self._take(record)
 
     async def _take(self, record: Record) -> None:
-        begun = time.monotonic()
+        left = steps(self.rules, self.state, record)
         try:
-            if self.rules.gather:
-                # It waits for workers, and this process must be heard from meanwhile.
-                state, models = await asyncio.to_thread(step, self.rules, self.state, record)
-            else:
-                state, models = step(self.rules, self.state, record)
+            while stepped := await self._next(left):
+                state, model, seconds = stepped
+                if model:
+                    self._passing("closed")
+                    await self._sent(model, seconds)
+                    self._passing("sent")
+                self.state = state
         except CommandError:
             assert isinstance(record, Order)
             self.state = passed(self.state, record)
             raise
-        seconds = time.monotonic() - begun
-        if models:
-            self._passing("closed")
-        for model in models:
-            where = await self._send(model)
-            self.board.closed(Placed(model, *where), seconds / len(models))
-            shares = sum(c.coefficient > 0 for c in model.contributions)
-            logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
-        if models:
-            self._passing("sent")
-        self.state = state
-        self.board.folded(len(state.pending), state.newest)
+        self.board.folded(len(self.state.pending), self.state.newest)
         self._passing("taken")
+
+    async def _next(self, left: Iterator[tuple[Windows, GlobalModel | None]]) -> Stepped | None:
+        """The next of the steps, and the seconds that it took; ``None`` behind the last."""
+        begun = time.monotonic()
+        # Where it waits for workers, this process must be heard from meanwhile.
+        found = await asyncio.to_thread(next, left, None) if self.rules.gather else next(left, None)
+        return (*found, time.monotonic() - begun) if found else None
+
+    async def _sent(self, model: GlobalModel, seconds: float) -> None:
+        where = await self._send(model)
+        self.board.closed(Placed(model, *where), seconds)
+        shares = sum(c.coefficient > 0 for c in model.contributions)
+        logger.info("version %d: window to %s, %d contributors", model.version, iso(model.window_end), shares)
 
     @property
     def marked(self) -> bool:

@@ -3,10 +3,11 @@
 In this order, for every update:
 
 1. ``read``: it is read. The group's committed offsets are never moved: where to read on is in ``global_models`` itself.
-2. ``closed``: it is folded; windows may have closed.
-3. ``sent``: their models are sent, and Kafka has acknowledged all replicas.
-4. ``taken``: only then the new state is taken. A crash before this point repeats 1–3 from the log, and comes to the
-   same.
+2. ``closed``: it is folded, and a window has closed.
+3. ``sent``: its model is sent, and Kafka has acknowledged all replicas; only then the state behind it is taken. These
+   two for each window that closes.
+4. ``taken``: the record is behind us. A crash before this point repeats 1–3 from the log, but for what has been sent,
+   and comes to the same.
 """
 
 import asyncio

@@ -75,7 +75,11 @@ def _told(rules: Rules, state: Windows, update: LocalUpdate) -> Windows:
         return state._replace(newest=max(known, claim))
     if state.ahead is None or state.ahead[0] == update.device_id:
         return state._replace(newest=known, ahead=(update.device_id, claim))
-    return state._replace(newest=min(claim, state.ahead[1]), ahead=None)
+    newest = min(claim, state.ahead[1])
+    if state.window is None:
+        # Then that was not the beginning: nobody wants a window for each half hour since.
+        state = state._replace(window=(newest - DAY_MS) // rules.window_ms)
+    return state._replace(newest=newest, ahead=None)
 
 
 def unbelieved(state: Windows, item: Located) -> bool:

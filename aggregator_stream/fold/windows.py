@@ -15,6 +15,8 @@ silent, and no update can say that there is none: so once it has been read to it
 windows close without it. That depends on when somebody looked; what was decided stands in the model's event.
 """
 
+from collections.abc import Iterator
+
 from aggregator_stream.fold.clocks import behind, looked, read, unbelieved, watermark
 from aggregator_stream.fold.closing import close
 from aggregator_stream.fold.commands import obey
@@ -25,21 +27,33 @@ from schemas.events import GlobalModel
 def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[GlobalModel]]:
     """Take the next record of its partition, or word of where it ends; emit the models that follow.
 
-    A record that is read again, as after a rebalance of the consumer group, changes nothing.
-
     Raises:
         CommandError: a command that cannot be obeyed.
     """
+    models = []
+    for after, model in steps(rules, state, record):
+        state = after
+        models += [model] if model else []
+    return state, models
+
+
+def steps(rules: Rules, state: Windows, record: Record) -> Iterator[tuple[Windows, GlobalModel | None]]:
+    """The same one by one: the state with the record taken, then each model with the state behind it.
+
+    A long silence is thousands of windows, of which nobody has to hold all. A record that is read again, as after a
+    rebalance of the consumer group, changes nothing.
+    """
     if isinstance(record, Order):
-        return obey(rules, state, record)
+        state, models = obey(rules, state, record)
+        yield state, models[0] if models else None
+        return
     if isinstance(record, End):
         state = looked(state, record)
-    elif behind(state, record):
-        return state, []
-    else:
+    elif not behind(state, record):
         before = state.clocks.get(record.partition)
         state = _taken(read(rules, state, record), record, before)
-    passed, models = watermark(rules, state), []
+    yield state, None
+    passed = watermark(rules, state)
     while passed is not None and (window := _next(rules, state)) is not None:
         if passed < (window + 1) * rules.window_ms:
             break
@@ -48,8 +62,7 @@ def step(rules: Rules, state: Windows, record: Record) -> tuple[Windows, list[Gl
             item for item in state.pending.values() if window_of(rules, item) <= window or unbelieved(state, item)
         ]
         state, model = close(rules, state._replace(window=window), members)
-        models.append(model)
-    return state, models
+        yield state, model
 
 
 def _next(rules: Rules, state: Windows) -> int | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aggregator_stream.fold.restore import beginning
 from aggregator_stream.fold.state import End, Located, Mark, Skipped
+from aggregator_stream.fold.windows import steps
 from forecaster import weights
 from tests.unit.aggregator_stream.fleet import (
     MINUTE,
@@ -431,6 +432,39 @@ def test_after_a_long_silence_two_devices_say_how_late_it_is():
     state, models = fold(state, [second], one)
     assert ends(models)[-1] == 3 * DAY
     assert len(models) == 3 * DAY // 30 - 1
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_clock_that_is_years_behind_is_not_the_beginning_where_two_devices_say_so(place):
+    one = RULES._replace(partitions=1)
+    rows = [(update(device, n, 30 * n), 0) for n in range(1, 4) for device in ("mote-01", "mote-02")]
+    rows.insert(place, (update("mote-03", 1, -YEARS // 4), 0))
+    _, models = fold(beginning(one), unmarked(rows, 1)[0], one)
+    assert ends(models)[-1] == 60
+    assert len(models) <= 50
+    assert {c.device_id for model in models for c in model.contributions} == {"mote-01", "mote-02", "mote-03"}
+
+
+def test_windows_are_decided_one_by_one_and_a_fold_goes_on_from_each():
+    decided = []
+
+    def counting(*given):
+        decided.append(given)
+        return RULES.strategy.update(*given)
+
+    two = TWO._replace(strategy=RULES.strategy._replace(update=counting))
+    busy = unmarked([(update("mote-01", n, 30 * n), 0) for n in range(1, 9)])[1]
+    state, models = fold(beginning(two), busy, two)
+    assert (models, decided) == ([], [])
+    whole = fold(state, [End(0, 0)], two)[1]
+    assert len(whole) == 7
+    decided.clear()
+    for number, (after, model) in enumerate(steps(two, state, End(0, 0))):
+        assert model == ([None, *whole])[number]
+        assert len(decided) == number, "it was decided before anybody asked for it"
+        if number == 3:
+            assert fold(after, [End(0, 0)], two)[1] == whole[number:]
+            del decided[number:]
 
 
 def test_a_device_alone_moves_time_by_less_than_a_day_at_once():
