@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from aggregator_stream.catalogue import Placed
+from aggregator_stream.fold.clocks import marked
 from aggregator_stream.fold.commands import CommandError, passed
 from aggregator_stream.fold.state import Located, Mark, Order, Record, Rules, Skipped, Windows
 from aggregator_stream.fold.windows import steps
@@ -75,7 +76,7 @@ class Aggregation:
     @property
     def marked(self) -> bool:
         """Whether some writer vouches for watermarks; then it does so in every partition."""
-        return any(clock.marked for clock in self.state.clocks.values())
+        return marked(self.state)
 
 
 def _event_id(record: Record) -> str | None:

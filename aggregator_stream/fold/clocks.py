@@ -7,9 +7,9 @@ from schemas.events import LocalUpdate
 
 def watermark(rules: Rules, state: Windows) -> int | None:
     """The moment (ms) up to which all updates are in; ``None`` while some partition has not said anything."""
-    silent, marked = _silent(rules, state), _marked(state)
+    silent, vouched = _silent(rules, state), marked(state)
     # Where some writer marks, it marks them all: what others say of a partition is no reason not to wait for its mark.
-    told = {partition: clock for partition, clock in state.clocks.items() if clock.marked or not marked}
+    told = {partition: clock for partition, clock in state.clocks.items() if clock.marked or not vouched}
     heard = {partition: clock.watermark for partition, clock in told.items() if partition not in silent}
     if not heard or len(heard) + len(silent) < rules.partitions:
         return None
@@ -19,14 +19,15 @@ def watermark(rules: Rules, state: Windows) -> int | None:
 
 def _silent(rules: Rules, state: Windows) -> set[int]:
     """Partitions not to wait for: none where some writer marks, for it marks them all."""
-    if _marked(state):
+    if marked(state):
         return set()
     behind = max((clock.watermark for clock in state.clocks.values()), default=0) - rules.idle_ms
     clocks = ((partition, state.clocks.get(partition)) for partition in state.ended)
     return {partition for partition, clock in clocks if clock is None or clock.watermark < behind}
 
 
-def _marked(state: Windows) -> bool:
+def marked(state: Windows) -> bool:
+    """Whether some writer vouches for watermarks; then it does so in every partition."""
     return any(clock.marked for clock in state.clocks.values())
 
 
@@ -44,6 +45,10 @@ def read(rules: Rules, state: Windows, record: Located | Mark | Skipped) -> Wind
     )
     if isinstance(record, Skipped):
         return state
+    if record.watermark is not None and not marked(state):
+        # What was believed for want of a mark.
+        latest = max(record.watermark, 0 if state.window is None else state.window * rules.window_ms)
+        state = state._replace(newest=min(state.newest, latest), ahead=None)
     if isinstance(record, Mark):
         now = Clock(record.watermark, record.offset)
     elif record.watermark is not None:
@@ -65,8 +70,13 @@ def behind(state: Windows, record: Located | Mark | Skipped) -> bool:
 
 
 def _told(rules: Rules, state: Windows, update: LocalUpdate) -> Windows:
-    """The state when a device says by itself how late it is: beyond a day, another one has to say so too."""
+    """The state when a device says by itself how late it is: beyond a day, another one has to say so too.
+
+    Where some writer marks, it is no later than its marks say, however many devices say so.
+    """
     claim = update.event_time
+    if marks := [clock.watermark for clock in state.clocks.values() if clock.marked]:
+        return state._replace(newest=max(state.newest, min(claim, max(marks))))
     known = max(state.newest, 0 if state.window is None else state.window * rules.window_ms)
     if not known or (state.window is None and claim < known - DAY_MS):
         # Before any window has closed, the earliest of those that are days apart is the beginning.
@@ -82,6 +92,32 @@ def _told(rules: Rules, state: Windows, update: LocalUpdate) -> Windows:
     return state._replace(newest=newest, ahead=None)
 
 
-def unbelieved(state: Windows, item: Located) -> bool:
-    """Whether a device said by itself that it is later than anybody believes."""
-    return item.watermark is None and item.update.event_time > state.newest + DAY_MS
+def opened(rules: Rules, state: Windows, item: Located) -> int:
+    """The first window that was open in its partition where an update lies that carries no watermark."""
+    clock = item.before
+    if clock is None or (marked(state) and not clock.marked):
+        # What lies before the first mark of its partition is read before any window closes.
+        return 0
+    if not clock.marked and clock.watermark > item.update.event_time + DAY_MS:
+        # Rather than that it is so late, another device's clock was ahead.
+        return 0
+    return first_open(rules, clock.watermark)
+
+
+def first_open(rules: Rules, moment: int) -> int:
+    """The first window that has not closed at a moment, ms."""
+    return (moment - rules.lateness_ms) // rules.window_ms
+
+
+def unbelieved(rules: Rules, state: Windows, item: Located, window: int) -> bool:
+    """Whether a device said by itself that it is later than anybody believes; then ``window`` rejects it.
+
+    Where some writer marks, that is a day later than the window that is open in its partition: so it does not depend on
+    how far others have been read.
+    """
+    if item.watermark is not None:
+        return False
+    if marked(state):
+        latest = (window + 1) * rules.window_ms
+        return opened(rules, state, item) <= window and item.update.event_time > latest + DAY_MS
+    return item.update.event_time > state.newest + DAY_MS

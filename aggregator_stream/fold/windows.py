@@ -17,7 +17,7 @@ windows close without it. That depends on when somebody looked; what was decided
 
 from collections.abc import Iterator
 
-from aggregator_stream.fold.clocks import behind, looked, read, unbelieved, watermark
+from aggregator_stream.fold.clocks import behind, first_open, looked, opened, read, unbelieved, watermark
 from aggregator_stream.fold.closing import close
 from aggregator_stream.fold.commands import obey
 from aggregator_stream.fold.state import Clock, End, Located, Mark, Order, Record, Rules, Skipped, Windows
@@ -57,33 +57,33 @@ def steps(rules: Rules, state: Windows, record: Record) -> Iterator[tuple[Window
     while passed is not None and (window := _next(rules, state)) is not None:
         if passed < (window + 1) * rules.window_ms:
             break
-        # An update that came out of turn, after its window, enters this one; so does one that has no turn.
-        members = [
-            item for item in state.pending.values() if window_of(rules, item) <= window or unbelieved(state, item)
-        ]
-        state, model = close(rules, state._replace(window=window), members)
+        state, model = close(rules, state._replace(window=window), _due(rules, state, window))
         yield state, model
+
+
+def _due(rules: Rules, state: Windows, window: int) -> list[Located]:
+    """What a window decides: also an update that came out of turn, after its own, and one that has no turn."""
+    return [
+        item
+        for item in state.pending.values()
+        if window_of(rules, state, item) <= window or unbelieved(rules, state, item, window)
+    ]
 
 
 def _next(rules: Rules, state: Windows) -> int | None:
     """The window that closes next: where none has, the first that an update is in."""
     if state.window is None:
-        return min((window_of(rules, item) for item in state.pending.values()), default=None)
+        return min((window_of(rules, state, item) for item in state.pending.values()), default=None)
     return state.window
 
 
-def window_of(rules: Rules, item: Located) -> int:
+def window_of(rules: Rules, state: Windows, item: Located) -> int:
     """The window an update belongs to. Its event time is the end of a bin, so a window includes its own end."""
     update = item.update
     own = (update.event_time - 1) // rules.window_ms
     if update.closed_at is not None:
-        own = max(own, _open(rules, update.closed_at))
-    return own if item.before is None else max(own, _open(rules, item.before.watermark))
-
-
-def _open(rules: Rules, moment: int) -> int:
-    """The first window that has not closed at a moment, ms."""
-    return (moment - rules.lateness_ms) // rules.window_ms
+        own = max(own, first_open(rules, update.closed_at))
+    return max(own, opened(rules, state, item))
 
 
 def _taken(state: Windows, record: Located | Mark | Skipped, before: Clock | None) -> Windows:

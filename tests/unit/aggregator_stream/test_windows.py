@@ -63,12 +63,17 @@ def with_posts(draw, vouched):
         part = log[device % 4]
         place = 1 + round(share * (len(part) - 1))
         now = max(r.watermark if vouched else r.update.event_time for r in part[:place] if r.offset >= 0)
-        posted = update(f"mote-{device}", sequence, 0, event_time=max(now, START) + off * MINUTE)
+        moment = max(now, START) + off * MINUTE if vouched or abs(off) < DAY else now
+        posted = update(f"mote-{device}", sequence, 0, event_time=moment)
         part.insert(place, Located(posted, device % 4, -1))
     return [[r._replace(offset=n) for n, r in enumerate(part)] for part in log]
 
 
-POSTS = st.tuples(st.integers(50, 53), st.integers(1, 9), st.floats(0, 1), st.integers(-200, 200))
+DAY = 24 * 60
+YEARS = 25 * 365 * DAY
+OFF = st.one_of(st.integers(-200, 200), st.sampled_from([-YEARS, -2 * DAY, 2 * DAY, YEARS]))
+POSTS = st.tuples(st.integers(50, 53), st.integers(1, 9), st.floats(0, 1), OFF)
+"""Device, sequence, where in the partition, and how far its clock is off, minutes: days only where somebody marks."""
 
 
 def updates_of(log):
@@ -391,10 +396,6 @@ def test_a_partition_that_is_marked_goes_by_its_marks_from_then_on():
     assert state.clocks[0].watermark == START + 20 * MINUTE
 
 
-DAY = 24 * 60
-YEARS = 50 * 365 * DAY
-
-
 def ends(models):
     return [(model.window_end - START) // MINUTE for model in models]
 
@@ -434,15 +435,40 @@ def test_after_a_long_silence_two_devices_say_how_late_it_is():
     assert len(models) == 3 * DAY // 30 - 1
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_clock_that_is_years_behind_is_not_the_beginning_where_two_devices_say_so(place):
+def test_a_clock_that_is_years_behind_is_not_the_beginning_where_two_devices_say_so():
     one = RULES._replace(partitions=1)
     rows = [(update(device, n, 30 * n), 0) for n in range(1, 4) for device in ("mote-01", "mote-02")]
-    rows.insert(place, (update("mote-03", 1, -YEARS // 4), 0))
+    rows.insert(0, (update("mote-03", 1, -YEARS // 4), 0))
     _, models = fold(beginning(one), unmarked(rows, 1)[0], one)
     assert ends(models)[-1] == 60
     assert len(models) <= 50
     assert {c.device_id for model in models for c in model.contributions} == {"mote-01", "mote-02", "mote-03"}
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+@pytest.mark.parametrize("order", [[0] * 99, [1] * 99])
+def test_devices_with_todays_clock_beside_an_older_log_are_rejected_and_not_waited_for(place, order):
+    log = written([(update(f"mote-0{d}", n, 30 * n), 30 * n) for n in range(1, 20) for d in (2, 3)], 2)
+    for device, part in ((50, 0), (52, 0), (51, 1)):
+        log[part].insert(place, Located(update(f"mote-{device}", 1, YEARS), part, -1))
+    log = [[r._replace(offset=n) for n, r in enumerate(part)] for part in log]
+    state, models = fold(beginning(TWO), merged(log, order), TWO)
+    assert ends(models) == [30 * n for n in range(1, 19)]
+    lied = {c.update_id: (c.outcome, c.reason.split(":")[0]) for m in models for c in m.contributions if c.reason}
+    assert lied == dict.fromkeys(
+        ("mote-50/1", "mote-51/1", "mote-52/1"), ("rejected", "its clock is ahead of all others")
+    )
+    assert {item.update.update_id for item in state.pending.values()} == {"mote-02/19", "mote-03/19"}
+    assert state.newest == START + 19 * WINDOW
+    assert all(models[-1].resume_offsets[str(p)] > len(part) - 15 for p, part in enumerate(log))
+
+
+def test_the_first_clock_of_all_does_not_keep_others_of_its_partition_waiting():
+    rows = [(update(device, n, 30 * n), 0) for n in range(1, 5) for device in ("mote-01", "mote-02")]
+    log = unmarked([(update("mote-04", 1, YEARS), 0), *rows])
+    _, models = fold(beginning(TWO), chain(log[0][:1], merged([log[1], log[0][1:]], [0, 1] * 9)), TWO)
+    assert ends(models) == [30, 60, 90]
+    assert {c.update_id for m in models for c in m.contributions} >= {f"mote-02/{n}" for n in (1, 2, 3)}
 
 
 def test_windows_are_decided_one_by_one_and_a_fold_goes_on_from_each():
