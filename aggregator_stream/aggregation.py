@@ -32,6 +32,7 @@ class Aggregation:
         self.rules, self.state, self.board = rules, state, board
         self._send, self._passing = send, passing
         self._one_at_a_time = asyncio.Lock()
+        board.folded(len(state.pending), board.newest, state.sequences)
 
     async def take(self, record: Record) -> None:
         """Fold the next record.
@@ -57,7 +58,7 @@ class Aggregation:
             assert isinstance(record, Order)
             self.state = passed(self.state, record)
             raise
-        self.board.folded(len(self.state.pending), self.state.newest)
+        self.board.folded(len(self.state.pending), self.state.newest, self.state.sequences)
         self._passing("taken")
 
     async def _next(self, left: Iterator[tuple[Windows, GlobalModel | None]]) -> Stepped | None:

@@ -71,7 +71,7 @@ def _posting(
         "/local_updates",
         status_code=202,
         response_model=AcceptedView,
-        responses=answers(400, 401, 413, 415, 422, 503),
+        responses=answers(400, 401, 409, 413, 415, 422, 503),
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": schema_of(PostedUpdate)}}},
         dependencies=[Depends(writer(token))],
     )
@@ -84,6 +84,10 @@ def _posting(
         update = parsed(await json_body(request, limit_bytes))
         newest = board.catalogue.newest
         check(config, newest.event.version if newest else 0, update)
+        if later := board.overtaken(update.device_id, update.sequence):
+            raise ProblemError(
+                409, f"Sequence {later} of {update.device_id} came first: what is older is dropped", "overtaken"
+            )
         try:
             async with asyncio.timeout(patience_s):
                 partition, offset = await submit(update)

@@ -1,7 +1,7 @@
 """What the aggregator tells the API: it writes here, the API reads, both on one event loop."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -35,6 +35,7 @@ class Board:
         catalogue: of all versions.
         pending: updates that no window has decided.
         newest: newest event time of an update, ms; 0 before the first.
+        sequences: newest sequence read of each device.
         closed_at: when the newest version was made, seconds of ``time.monotonic``; ``None`` if not by this process.
         registry: of this process's own metrics; what can be told from the rest is not in it.
     """
@@ -43,6 +44,8 @@ class Board:
         self.catalogue = Catalogue()
         self.pending = 0
         self.newest = 0
+        self.sequences: Mapping[str, int] = {}
+        self._posted: dict[str, int] = {}
         self.closed_at: float | None = None
         self.registry = CollectorRegistry()
         self.requests = Counter("fedlog_http_requests", "Answers.", ("route", "status"), registry=self.registry)
@@ -70,9 +73,21 @@ class Board:
         self.closed_at = time.monotonic()
         self._seconds.observe(seconds)
 
-    def folded(self, pending: int, newest: int) -> None:
-        """A record has been taken: updates that are pending now, and the newest event time, ms."""
+    def folded(self, pending: int, newest: int, sequences: Mapping[str, int] | None = None) -> None:
+        """A record has been taken: updates that are pending now, the newest event time, ms, and devices' sequences."""
         self.pending, self.newest = pending, newest
+        self.sequences = self.sequences if sequences is None else sequences
+
+    def overtaken(self, device_id: str, sequence: int) -> int | None:
+        """The newer sequence of a device that is on the log or on its way there, for which the fold would drop this.
+
+        Where there is none, this one is on its way from now on.
+        """
+        newest = max(self._posted.get(device_id, 0), self.sequences.get(device_id, 0))
+        if sequence < newest:
+            return newest
+        self._posted[device_id] = sequence
+        return None
 
     @property
     def lag_s(self) -> float | None:

@@ -21,6 +21,7 @@ _TITLES = {
     "invalid-input": "The input is not valid",
     "not-json": "The body is not JSON",
     "no-such-version": "There is no such version",
+    "overtaken": "The device has posted a newer update",
     "log-unavailable": "Kafka does not answer",
 }
 

@@ -128,6 +128,43 @@ def test_the_same_update_posted_twice_is_the_same_event_twice():
     assert asked.submitted == [EVENT, EVENT]
 
 
+def numbered(sequence, device="greenhouse-3"):
+    return posted(update_id=f"{device}/{sequence}", sequence=sequence, device_id=device)
+
+
+def test_an_update_that_a_newer_one_has_overtaken_is_refused_and_not_lost_in_silence():
+    asked = api()
+    assert [asked.post(json=numbered(n)).status_code for n in (4, 5)] == [202, 202]
+    found = problem(asked.post(json=numbered(4)), 409)
+    assert found["type"] == "urn:fedlog:problem:overtaken"
+    assert "Sequence 5 of greenhouse-3" in found["detail"]
+    assert asked.post(json=numbered(3, "greenhouse-4")).status_code == 202, "another device counts by itself"
+    assert asked.post(json=numbered(5)).status_code == 202, "the same again, as after a 503"
+    assert [event.update_id for event in asked.submitted] == [
+        *("greenhouse-3/4", "greenhouse-3/5", "greenhouse-4/3", "greenhouse-3/5")
+    ]
+
+
+def test_what_the_log_says_of_a_device_counts_too():
+    asked = api()
+    asked.board.folded(1, START, {"greenhouse-3": 2**63 - 1})
+    found = problem(asked.post(json=numbered(7)), 409)
+    assert str(2**63 - 1) in found["detail"]
+    assert asked.post(json=numbered(2**63 - 1)).status_code == 202
+    asked.board.folded(1, START)
+    problem(asked.post(json=numbered(7)), 409)
+
+
+def test_one_that_kafka_did_not_acknowledge_may_be_on_the_log_all_the_same():
+    async def silent(update):
+        raise LogUnavailableError("away")
+
+    asked = api(submit=silent)
+    problem(asked.post(json=numbered(5)), 503)
+    problem(asked.post(json=numbered(4)), 409)
+    problem(asked.post(json=numbered(5)), 503)
+
+
 def test_the_model_has_the_fields_of_the_event_and_its_sensors():
     assert tuple(PostedUpdate.model_fields) == LocalUpdate._fields
     assert tuple(PostedEvaluation.model_fields) == Evaluation._fields
