@@ -168,6 +168,7 @@ class Windows(NamedTuple):
         held: those that are named there.
         window: index of the window that closes next, counted since 1970; ``None`` before the first update.
         newest: newest event time of an update, ms, as far as it is believed; no watermark leads beyond it.
+        oldest: the earliest event time of an update that has been pending, ms.
         ahead: the device that says it is a day later than that, if there is one, and how late it says it is, ms.
         pending: updates that no window has decided, by partition and offset.
         sequences: newest sequence seen of each device; what is not newer is a repetition.
@@ -185,6 +186,7 @@ class Windows(NamedTuple):
     held: Mapping[int, Held]
     window: int | None = None
     newest: int = 0
+    oldest: int | None = None
     ahead: tuple[str, int] | None = None
     # These grow with the fleet: a plain copy at each update would cost more than all the rest.
     pending: Map[tuple[int, int], Located] = Map()

@@ -54,9 +54,7 @@ def steps(rules: Rules, state: Windows, record: Record) -> Iterator[tuple[Window
         state = _taken(read(rules, state, record), record, before)
     yield state, None
     passed = watermark(rules, state)
-    while passed is not None and (window := _next(rules, state)) is not None:
-        if passed < (window + 1) * rules.window_ms:
-            break
+    while passed is not None and (window := _next(rules, state, passed)) is not None:
         state, model = close(rules, state._replace(window=window), _due(rules, state, window))
         yield state, model
 
@@ -70,11 +68,15 @@ def _due(rules: Rules, state: Windows, window: int) -> list[Located]:
     ]
 
 
-def _next(rules: Rules, state: Windows) -> int | None:
-    """The window that closes next: where none has, the first that an update is in."""
-    if state.window is None:
-        return min((window_of(rules, state, item) for item in state.pending.values()), default=None)
-    return state.window
+def _next(rules: Rules, state: Windows, passed: int) -> int | None:
+    """The window that closes next, if its time has ``passed``: where none has, the first that an update is in."""
+    window = state.window
+    if window is None:
+        # Asked at every record, so not of all updates before one of them can have had its time.
+        if state.oldest is None or passed < state.oldest:
+            return None
+        window = min(window_of(rules, state, item) for item in state.pending.values())
+    return window if passed >= (window + 1) * rules.window_ms else None
 
 
 def window_of(rules: Rules, state: Windows, item: Located) -> int:
@@ -99,4 +101,5 @@ def _taken(state: Windows, record: Located | Mark | Skipped, before: Clock | Non
         return state
     if record.watermark is None:
         record = record._replace(before=before)
-    return state._replace(pending=state.pending.set(place, record))
+    oldest = update.event_time if state.oldest is None else min(state.oldest, update.event_time)
+    return state._replace(pending=state.pending.set(place, record), oldest=oldest)
