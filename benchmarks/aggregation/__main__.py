@@ -43,8 +43,10 @@ def strategies(devices: int) -> dict[str, dict[str, float]]:
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def main(devices: int, format_: str) -> None:
     """Every strategy on the same window, and Flower's where it has that one."""
+    # First, while nothing that others have left lies in this process's memory.
+    whole = fold.run(devices)
     rows = [row(name, given, devices) for name, given in strategies(devices).items()]
-    numbers, whole = fleet.parent(Config()).size, fold.run(devices)
+    numbers = fleet.parent(Config()).size
     if format_ == "json":
         said = {"devices": devices, "numbers": numbers, "strategies": rows, "fold": whole._asdict()}
         click.echo(json.dumps(said, indent=1))
@@ -61,7 +63,7 @@ def main(devices: int, format_: str) -> None:
         click.echo(own + beside(each["flower"], devices) + late)
     click.echo(
         f"the aggregator's fold with fedavg: {whole.taking_s:.2f} s to take the updates, {whole.closing_s:.2f} s to"
-        f" close the window, an event of {whole.event_bytes / ours.MIB:.2f} MiB"
+        f" close the window, an event of {whole.event_bytes / ours.MIB:.2f} MiB; {whole.held_mib:,.0f} MiB held"
     )
 
 

@@ -10,7 +10,7 @@ import fastavro
 from aggregator_stream.fold.restore import beginning
 from aggregator_stream.fold.state import Located, Mark, Rules
 from aggregator_stream.fold.windows import step
-from benchmarks.aggregation import fleet
+from benchmarks.aggregation import fleet, ours
 from forecaster.config import Config
 from forecaster.knowledge import architecture
 from forecaster.strategies import fedavg
@@ -29,28 +29,32 @@ class Cost(NamedTuple):
         taking_s: to take all updates.
         closing_s: to decide them and make the model.
         event_bytes: of the model's event.
+        held_mib: what the process has grown by with all updates pending.
     """
 
     taking_s: float
     closing_s: float
     event_bytes: int
+    held_mib: float
 
 
 def run(devices: int) -> Cost:
     """One window in one partition."""
     config = Config()
     rules = Rules(config, fedavg(), partitions=1)
+    state, before = beginning(rules), ours.forget_peak()
     records = list(_records(config, devices))
-    state = beginning(rules)
     begin = time.perf_counter()
     for record in records:
         state, _ = step(rules, state, record)
     taken = time.perf_counter()
+    held = ours.peak() - before
+    closing = time.perf_counter()
     state, [model] = step(rules, state, Mark(0, devices, 2 * WINDOW_MS))
     closed = time.perf_counter()
     value = io.BytesIO()
     fastavro.schemaless_writer(value, fastavro.parse_schema(TOPICS["global_models"].schema), plain(model))
-    return Cost(taken - begin, closed - taken, len(value.getvalue()))
+    return Cost(taken - begin, closed - closing, len(value.getvalue()), held)
 
 
 def _records(config: Config, devices: int) -> Iterator[Located]:
