@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 from prometheus_client.parser import text_string_to_metric_families
 
 from aggregator_stream.recheck import run as recheck
@@ -18,6 +19,7 @@ from infra.ports import free
 from infra.settings import ROOT, Settings
 from infra.threads import ONE_THREAD
 from schemas.events import LocalUpdate
+from schemas.topics import PARTITIONS
 from tests.e2e.system import eventually
 from tests.integration.conftest import emptied
 from tests.integration.fleet import START, WINDOW, Fleet
@@ -57,12 +59,36 @@ def api(fleet: Fleet, tmp_path: Path) -> Iterator[httpx.Client]:
     assert process.wait(20) == 0
 
 
+def spoil(fleet: Fleet) -> None:
+    """A record that is no update, at the end of every partition."""
+    producer = Producer({"bootstrap.servers": fleet.log.bootstrap})
+    for partition in range(PARTITIONS):
+        producer.produce("local_updates", b"no update", b"somebody", partition=partition)
+    assert producer.flush(30) == 0
+
+
 def posted(client: httpx.Client, event: LocalUpdate, **headers: str) -> httpx.Response:
     body = event._asdict() | {
         "weights": base64.b64encode(event.weights).decode(),
         "errors": [error._asdict() for error in event.errors],
     }
     return client.post("/local_updates", json=body, headers=headers)
+
+
+def test_records_that_are_no_updates_hold_no_window_up(fleet: Fleet, api: httpx.Client) -> None:
+    """Also where a partition has nothing else, and where they are the last."""
+    spoil(fleet)
+    made = [update(f"greenhouse-{d}", n, START + n * WINDOW, seed=10 * n + d) for n in range(1, 4) for d in (1, 2)]
+    assert [posted(api, event, **TOKEN).status_code for event in made] == [202] * len(made)
+    spoil(fleet)
+    eventually(lambda: fleet.count("global_models") >= 2, 60, "two windows", 0.5)
+    models = sorted(fleet.events("global_models"), key=lambda model: model.version)
+    counted = [{c.update_id for c in model.contributions} for model in models]
+    assert counted == [{f"greenhouse-{d}/{n}" for d in (1, 2)} for n in (1, 2)]
+    assert eventually(lambda: fleet.count("dead_letters") == 2 * PARTITIONS, 30, "a letter for each", 0.2)
+    older = update("greenhouse-1", 2, START + 4 * WINDOW, seed=99)
+    answer = posted(api, older, **TOKEN)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:fedlog:problem:overtaken")
 
 
 def test_posted_updates_become_events_windows_and_models_without_anybody_who_marks(
