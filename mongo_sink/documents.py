@@ -71,12 +71,18 @@ def date(milliseconds: int | None) -> datetime | None:
 
 
 def hashable(id_: Any) -> Any:
-    """What stands for an ``_id`` in a dict's keys: it may be a document."""
-    try:
-        hash(id_)
-    except TypeError:
-        return repr(id_)
-    return id_
+    """What stands for an ``_id`` in a dict's keys: the same for all that MongoDB takes for one ``_id``.
+
+    An ``_id`` may be a document, whose values need not look as they did once they are read back: a date comes with
+    another class of time zone, a number may be an ``int`` for an ``Int64``.
+    """
+    if type(id_) is str:  # mostly so
+        return id_
+    if isinstance(id_, dict):
+        return dict, tuple((name, hashable(value)) for name, value in id_.items())
+    if isinstance(id_, list):
+        return list, tuple(map(hashable, id_))
+    return (float, None) if id_ != id_ else id_  # NaN is itself there
 
 
 @cache

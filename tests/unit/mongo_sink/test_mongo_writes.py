@@ -3,19 +3,20 @@
 from threading import Event as Signal
 
 import pytest
-from bson import encode
+from bson import CodecOptions, Int64, decode, encode
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge
 
 from mongo_sink.config import MongoConfig
 from mongo_sink.conversion import Conversion
+from mongo_sink.documents import date
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.task import SinkTaskContext, StoppedWaitingError
 from mongo_sink.topic_writer import TopicWriter
 from mongo_sink.waiting import waiting
 from mongo_sink.write_models import Complete, Delete, Insert, Replace, Update
 from mongo_sink.writes import MAX_BSON, TRANSIENT, ServerNotReadyError, write
-from tests.unit.mongo_sink.sink_events import prediction, reading, record, row, tombstone, update
+from tests.unit.mongo_sink.sink_events import NOON, prediction, reading, record, row, tombstone, update
 
 
 class Collection:
@@ -151,6 +152,20 @@ def test_a_record_that_comes_late_does_not_go_back_behind_what_is_there():
         collection = Collection(held=[{"_id": "a"} | ({"_log": held} if held else {})])
         write(collection, each)
         assert [len(models) for models in collection.sent] == ([sent] if sent else [])
+
+
+@pytest.mark.parametrize("id_", [{"of": {"a": Int64(7)}, "at": date(NOON)}, {"at": [date(NOON)]}, {"x": float("nan")}])
+def test_an_id_of_several_fields_is_known_again_as_the_server_gives_it_back(id_):
+    def held(**fields):
+        return decode(encode({"_id": id_} | fields), CodecOptions(tz_aware=True))
+
+    late = row(update(1), id_, 5)
+    gone_by, scored = held(_log={"topic": "local_updates", "partition": 0, "offset": 6}), held(actual={"light": 1.0})
+    for each, there in ((Replace(late, {"_id": id_}, late.document), gone_by), (Complete(late, "actual"), scored)):
+        collection = Collection()
+        collection.find = lambda query, projection, there=there: [there]
+        write(collection, [each])
+        assert collection.sent == []
 
 
 def test_a_completion_that_meets_another_writer_is_tried_again():

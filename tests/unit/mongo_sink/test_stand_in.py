@@ -10,7 +10,7 @@ from mongo_sink.mongo_client import connect
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.preparing import PreparationError
 from mongo_sink.task import SinkTaskContext
-from tests.unit.mongo_sink.sink_events import NOON, reading, record, update
+from tests.unit.mongo_sink.sink_events import NOON, prediction, reading, record, update
 
 pytestmark = pytest.mark.integration
 PARTIAL = {
@@ -100,6 +100,16 @@ def test_a_record_that_is_put_in_after_all_does_not_go_back(server, strategy):
     told = PARTIAL | {"writemodel.strategy": strategy}
     found, _ = delivered(server, [UPDATES], **told)
     assert delivered(server, [UPDATES[:2]], **told)[0] == found
+
+
+def test_forecasts_by_device_and_moment_are_completed_once(server):
+    told = PARTIAL | {"document.id.strategy.partial.value.projection.list": "device_id,made_at,horizon_ms"}
+    told |= {"writemodel.strategy": "ReplaceOneOnceSetStrategy", "writemodel.strategy.value.field": "actual"}
+    forecast = [record(prediction(scored=scored, score=score), score) for scored, score in ((0, 0), (1, 1), (1, 2))]
+    found, reported = delivered(server, [[each] for each in forecast], "predictions", **told)
+    assert [row["anomaly_score"] for row in found] == [1]
+    assert [row["_id"].keys() for row in found] == [{"device_id", "made_at", "horizon_ms"}]
+    assert reported == []
 
 
 @pytest.mark.parametrize("strategy", ["BsonOidStrategy", "UuidStrategy", "KafkaMetaDataStrategy"])
