@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
@@ -50,16 +51,25 @@ def metadata_of(event: LocalUpdate | GlobalModel) -> dict[str, str]:
     return {name: str(shown[name]) for name in sorted(shown)}
 
 
+def arrays_of(event: LocalUpdate | GlobalModel) -> dict[str, NDArray[Any]]:
+    """The event's weights by name.
+
+    Raises:
+        NotAModelError: they are not safetensors.
+    """
+    try:
+        return load(event.weights)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise NotAModelError(f"weights of {len(event.weights)} bytes are not safetensors: {error}") from error
+
+
 def content_of(event: LocalUpdate | GlobalModel) -> bytes:
     """The file's content; the same event gives the same bytes.
 
     Raises:
         NotAModelError: the weights are not safetensors.
     """
-    try:
-        plain = save(load(event.weights))
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise NotAModelError(f"weights of {len(event.weights)} bytes are not safetensors: {error}") from error
+    plain = save(arrays_of(event))
     # The library writes metadata in another order in every process; a view that is rebuilt shall be the same bytes.
     end = _LENGTH + int.from_bytes(plain[:_LENGTH], "little")
     header = {"__metadata__": metadata_of(event)} | json.loads(plain[_LENGTH:end])

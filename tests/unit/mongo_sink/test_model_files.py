@@ -107,6 +107,15 @@ def test_what_is_no_model_is_reported_and_the_next_best_is_written(task, tmp_pat
     assert (sequence(tmp_path), sequence(tmp_path, "mote-08")) == ("1", "3")
 
 
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_what_is_no_model_is_reported_however_the_batches_are_cut(task, tmp_path, refused, cut):
+    events = [update(3), update(2, weights=b"not safetensors"), update(4)]
+    put(task, *events[:cut])
+    put(task, *events[cut:])
+    assert [type(error) for _, error in refused] == [NotAModelError]
+    assert sequence(tmp_path) == "4"
+
+
 def test_a_device_cannot_name_a_file_elsewhere(task, tmp_path, refused):
     put(task, update(1, "../../escaped"), update(2, "x" * 300), update(3, "°"))
     assert files(tmp_path) == ["local/%C2%B0.safetensors", "local/..%2F..%2Fescaped.safetensors"]
