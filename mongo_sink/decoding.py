@@ -35,7 +35,8 @@ def decoded(codec: Codec, messages: Iterable[Message], deletes: Callable[[str], 
         key, value = message.key(), message.value()
         place = message.topic(), message.partition(), message.offset()
         origin = Origin(*place, key, message.timestamp()[1], written_at(message.headers()))
-        if value is None and deletes(origin.topic):
+        # A mark of the watermark has no key, and so there is nothing that it could delete.
+        if value is None and deletes(origin.topic) and not (key is None and is_mark(origin.topic, value)):
             batch.records.append(SinkRecord(origin, b"", None))
         elif not is_mark(origin.topic, value):
             try:

@@ -18,6 +18,7 @@ from benchmarks.sink.lag import behind, catch_up
 from infra.standalone import end
 from schemas.codec import Codec
 from schemas.events import Decision, Evaluation, Measurements, PairedError
+from schemas.wire import WATERMARK
 from tests.integration.conftest import emptied
 from tests.integration.connector_cases import CASES, EMPTIED, TOPICS, properties
 from tests.unit.mongo_sink.sink_events import ERRORS, HALF_HOUR, NOON, global_model, prediction, reading, update
@@ -62,8 +63,8 @@ def write(log):
     for event in events():
         record = codec.encode(event)
         producer.produce(record.topic, record.value, record.key, headers=record.headers, timestamp=record.timestamp)
-    # A mark of a watermark is no tombstone here. There it is; it has a key of its own for no document to be deleted.
-    producer.produce("local_updates", None, b"no device")
+    # A mark of a watermark, as Flink writes it: without a key. There it is a tombstone of a document that there is not.
+    producer.produce("local_updates", None, headers={WATERMARK: str(NOON).encode()}, timestamp=NOON)
     producer.produce("predictions", None, DEVICES[1].encode())
     producer.produce("predictions", b"\0\xff\xff\xff\xffno schema", b"key")
     producer.produce("iot_stream", b"no Avro", b"key")
