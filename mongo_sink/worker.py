@@ -149,8 +149,8 @@ class Worker:
 
     def poll(self) -> list[Message]:
         """Step 1: a batch, in the order of each partition."""
-        messages = []
-        for message in self._writing.met() or self.consumer.consume(self.config.max_batch_size, POLL_SECONDS):
+        messages, most = [], self.config.max_batch_size
+        for message in self._writing.met(most) or self.consumer.consume(most, POLL_SECONDS):
             error = message.error()
             if error is None:
                 messages.append(message)

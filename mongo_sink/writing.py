@@ -1,11 +1,11 @@
 """The batch that is being written while the next one is read, and what is done when that takes long."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from mongo_sink.positions import Positions
 
@@ -50,15 +50,17 @@ class Writing:
         batch, self._batch = self._batch, None
         return batch.result()
 
-    def met(self) -> list[Message]:
-        """What came although it was held back: partitions that were given to the consumer meanwhile are not paused."""
-        met, self._met = self._met, []
+    def met(self, most: int) -> list[Message]:
+        """What came although it was held back, ``most`` at a time; partitions are given to the consumer unpaused."""
+        met, self._met = self._met[:most], self._met[most:]
         return met
 
     def revoked(self, consumer: Consumer, places: Any) -> None:
-        """Partitions are taken away: let the batch end first, for a while."""
+        """Partitions are taken away: let the batch end first, for a while. What was met of them is another's now."""
         if self._batch is not None:
             _ended(self._batch, REVOKED_SECONDS)
+        gone = _names(places)
+        self._met = [message for message in self._met if (message.topic(), message.partition()) not in gone]
 
     def close(self) -> None:
         """Return when nothing is being written; what a batch raised is lost, unless ``end`` has told."""
@@ -67,11 +69,16 @@ class Writing:
     def _hold_back(self, batch: Future[Positions]) -> None:
         paused = self._consumer.assignment()
         LOG.info("%s: a batch takes long, %d partitions are paused", self._name, len(paused))
-        self._consumer.pause(paused)
         while not _ended(batch, 0):
-            self._met += self._consumer.consume(1, LONG_SECONDS / 4)
-        still = {(place.topic, place.partition) for place in self._consumer.assignment()}
-        self._consumer.resume([place for place in paused if (place.topic, place.partition) in still])
+            self._consumer.pause(paused)
+            came = self._consumer.consume(1, LONG_SECONDS / 4)  # where partitions are taken and given
+            self._met += came
+            paused = self._consumer.assignment()
+        self._consumer.resume(paused)
+
+
+def _names(places: Iterable[TopicPartition]) -> set[tuple[str, int]]:
+    return {(place.topic, place.partition) for place in places}
 
 
 def _ended(batch: Future[Positions], seconds: float) -> bool:
