@@ -111,6 +111,12 @@ def sink(settings: Settings) -> bool:
     return _get(f"http://{HOST}:{settings.sink_metrics_port}/metrics") is not None
 
 
+def sink_failed(settings: Settings) -> bool:
+    """A task of the sink's has failed, while the others go on."""
+    metrics = _get(f"http://{HOST}:{settings.sink_metrics_port}/metrics") or ""
+    return any(line.startswith("fedlog_sink_failed{") and line.endswith(" 1.0") for line in metrics.splitlines())
+
+
 def producer(settings: Settings) -> bool:
     """There is a reading on the log: what was to be downloaded, parsed and waited for is there."""
     client = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0}, logger=None)

@@ -35,6 +35,7 @@ class Service(NamedTuple):
         once: it does its work and ends.
         finishes: told to stop, it finishes what is under way, and ends what it has started itself.
         gives_up: ends with 2 where starting it again would not help; with others' servers that may mean anything.
+        failed: whether a part of it has, though it runs.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Service(NamedTuple):
     once: bool = False
     finishes: bool = False
     gives_up: bool = True
+    failed: ready.Check = lambda settings: False
 
 
 def _kafka(settings: Settings) -> Command:
@@ -249,7 +251,7 @@ def services(settings: Settings) -> dict[str, Service]:
             for name in (f"aggregator-worker-{n + 1}" for n in range(settings.aggregator_workers))
         ),
         Service("spark", _spark, ready.spark, log, lambda s: f"http://{HOST}:{s.spark_port}", finishes=True),
-        Service("sink", _sink, ready.sink, (*log, "mongo")),
+        Service("sink", _sink, ready.sink, (*log, "mongo"), failed=ready.sink_failed),
         Service("superset", _superset, ready.superset, ("mongo",), lambda s: f"http://{HOST}:{s.superset_port}"),
         Service("producer", _producer, ready.producer, (*log, *paced)),
     ]

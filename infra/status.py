@@ -44,8 +44,9 @@ def _state(settings: Settings, service: Service, process: dict[str, Any] | None)
         return "healthy" if service.once and service.healthy(settings) else "finished"
     if process["statename"] in ("FATAL", "BACKOFF", "UNKNOWN"):
         return "down"
-    waiting = process["statename"] != "RUNNING" or _launching(process["pid"])
-    return "healthy" if not waiting and service.healthy(settings) else "starting"
+    if process["statename"] != "RUNNING" or _launching(process["pid"]) or not service.healthy(settings):
+        return "starting"
+    return "failed" if service.failed(settings) else "healthy"
 
 
 def _launching(pid: int) -> bool:

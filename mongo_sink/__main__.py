@@ -14,10 +14,10 @@ from pymongo.errors import PyMongoError
 
 from mongo_sink import config, interpreter, views
 from mongo_sink.as_of import UnknownMomentError, resolve
-from mongo_sink.preparing import PreparationError
 from mongo_sink.redrive import redrive as redrive_letters
 from mongo_sink.replay import SinkRunningError, build, spans_of
 from mongo_sink.replay import replay as replay_views
+from mongo_sink.run import TasksFailedError
 from mongo_sink.run import run as run_connectors
 from mongo_sink.task import Properties, StoppedWaitingError
 from mongo_sink.verification import verify as verify_views
@@ -65,7 +65,7 @@ def run(bootstrap: str, registry: str, metrics_port: int, **options: Any) -> Non
     """Run all connectors until told to stop."""
     try:
         run_connectors(_connectors(**options), bootstrap, registry, _stopping(), metrics_port)
-    except (AheadOfLogError, PreparationError) as error:
+    except (AheadOfLogError, TasksFailedError) as error:
         if log_lines.as_json():
             LOG.error("%s", error)
         else:

@@ -18,6 +18,7 @@ class Meter:
         self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._lags: dict[str, Mapping[str, int]] = {}
         self._letters: dict[str, int] = {}
+        self._failed: set[str] = set()
         self._since = time.monotonic()
         self.registry = CollectorRegistry()
         self._records = Counter("fedlog_sink_records", "Taken from the log.", ["task", "topic"], registry=self.registry)
@@ -25,6 +26,7 @@ class Meter:
         self._undigested = Gauge(
             "fedlog_sink_undigested", "Dead letters since the start.", ["task"], registry=self.registry
         )
+        self._ended = Gauge("fedlog_sink_failed", "1: ended with an error.", ["task"], registry=self.registry)
 
     def serve(self, port: int) -> None:
         """Show the metrics on a port of loopback."""
@@ -49,6 +51,12 @@ class Meter:
             self._letters[task] = count
         self._undigested.labels(task).set(count)
 
+    def failed(self, task: str, *, is_so: bool) -> None:
+        """Note whether the task has ended with an error of its own; its other numbers stay where they were."""
+        with self._lock:
+            self._failed |= {task} if is_so else set()
+        self._ended.labels(task).set(is_so)
+
     def line(self) -> str:
         """What happened since the last line."""
         with self._lock:
@@ -61,5 +69,6 @@ class Meter:
                 if lag or self._counts[task, topic]
             ]
             parts += [f"{task} undigested {count}" for task, count in sorted(self._letters.items()) if count]
+            parts += [f"{task} HAS FAILED" for task in sorted(self._failed)]
             self._counts.clear()
         return " · ".join(parts) or "nothing new"

@@ -8,13 +8,11 @@ from confluent_kafka import TopicPartition
 
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.dead_letters import STAGE
-from mongo_sink.documents import UnusableRecordError
-from mongo_sink.model_files import NotAModelError
+from mongo_sink.refusals import REFUSALS
 from mongo_sink.replay import wait_until_empty
 from mongo_sink.task import Properties
 from mongo_sink.topic_reader import record_at, whole
 from mongo_sink.worker import Worker
-from mongo_sink.writes import DocumentRefusedError
 from schemas.codec import Codec, UndecodableRecord
 from schemas.events import DeadLetter
 
@@ -85,7 +83,7 @@ def _redriven(
             error = None
             try:
                 worker.deliver([record_at(worker.consumer, _place(letter))])
-            except (UndecodableRecord, DocumentRefusedError, NotAModelError, UnusableRecordError) as refused:
+            except REFUSALS as refused:
                 error = f"{type(refused).__name__}: {refused}"
             yield Outcome(letter.letter_id, worker.config.name, error)
     finally:

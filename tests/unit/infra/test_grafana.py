@@ -50,6 +50,7 @@ def sink():
     meter.add("models-0", "local_updates", 3)
     meter.lag("models-0", {"local_updates": 9})
     meter.letters("models-0", 2)
+    meter.failed("models-0", is_so=True)
     return generate_latest(meter.registry).decode()
 
 

@@ -6,22 +6,25 @@ from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaException
+from prometheus_client import generate_latest
 
-from infra import ports, ready
+from infra import ports, ready, status
+from infra.services import services
 from infra.settings import HOST, Settings
+from mongo_sink.meter import Meter
 from schemas.topics import TOPICS
 
 
 @pytest.fixture
 def page():
     """The settings of a sink on whose port a page of metrics is served, and what it answers with."""
-    answers = SimpleNamespace(status=200)
+    answers = SimpleNamespace(status=200, text="fedlog_sink_records_total 1\n")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(answers.status if self.path == "/metrics" else 404)
             self.end_headers()
-            self.wfile.write(b"fedlog_sink_records_total 1\n")
+            self.wfile.write(answers.text.encode())
 
         def log_message(self, *_):
             pass
@@ -39,6 +42,20 @@ def test_a_sink_is_well_when_it_shows_its_metrics(page):
     answers.status = 500
     assert not ready.sink(settings)
     assert not ready.sink(Settings(sink_metrics_port=ports.free(1)[0]))
+
+
+@pytest.mark.parametrize(("second", "state"), [(0, "healthy"), (1, "failed")])
+def test_a_sink_of_which_one_task_has_failed_is_said_to_have_failed(page, monkeypatch, second, state):
+    settings, answers = page
+    meter = Meter()
+    meter.failed("models-0", is_so=False)
+    meter.failed("files-0", is_so=bool(second))
+    answers.text = generate_latest(meter.registry).decode()
+    monkeypatch.setattr(status, "_launching", lambda pid: False)
+    process = {"statename": "RUNNING", "pid": 1}
+    assert status._state(settings, services(settings)["sink"], process) == state
+    answers.status = 500
+    assert status._state(settings, services(settings)["sink"], process) == "starting"
 
 
 @pytest.mark.parametrize(("ends", "well"), [([0, 0, 0, 0], False), ([0, 0, 7, 0], True), (None, False)])

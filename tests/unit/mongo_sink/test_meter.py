@@ -11,13 +11,19 @@ def test_what_a_task_took_and_has_before_it_is_shown_to_prometheus_and_in_the_lo
     meter.add("models-0", "local_updates", 4)
     meter.lag("models-0", {"local_updates": 9, "global_models": 0})
     meter.letters("models-0", 2)
+    meter.failed("models-0", is_so=False)
+    meter.failed("files-0", is_so=True)
     with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         lines = answer.read().decode().splitlines()
     assert 'fedlog_sink_records_total{task="models-0",topic="local_updates"} 7.0' in lines
     assert 'fedlog_sink_lag{task="models-0",topic="local_updates"} 9.0' in lines
     assert 'fedlog_sink_lag{task="models-0",topic="global_models"} 0.0' in lines
     assert 'fedlog_sink_undigested{task="models-0"} 2.0' in lines
+    assert 'fedlog_sink_failed{task="models-0"} 0.0' in lines
+    assert 'fedlog_sink_failed{task="files-0"} 1.0' in lines
     line = meter.line()
     assert "models-0 local_updates" in line
     assert "lag 9" in line
     assert "models-0 undigested 2" in line
+    assert "files-0 HAS FAILED" in line
+    assert "models-0 HAS FAILED" not in line
