@@ -5,6 +5,8 @@ from typing import Any
 
 from confluent_kafka import Consumer
 
+from schemas.topics import LARGEST_BYTES
+
 
 def lag_of(consumer: Consumer) -> Counter[str]:
     """Per topic, how many records lie between the consumer and the end, as far as it has heard."""
@@ -34,4 +36,10 @@ def consumer_settings(bootstrap: str, group: str) -> dict[str, Any]:
 
 def producer_settings(bootstrap: str) -> dict[str, Any]:
     """The configuration of the producer of dead letters."""
-    return {"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": True, "linger.ms": 5}
+    return {
+        "bootstrap.servers": bootstrap,
+        "acks": "all",
+        "enable.idempotence": True,
+        "linger.ms": 5,
+        "message.max.bytes": LARGEST_BYTES,
+    }

@@ -11,14 +11,12 @@ from mongo_sink.letter_headers import context_headers
 from schemas import wire
 from schemas.codec import Codec, UndecodableRecord
 from schemas.log_lines import handling
-from schemas.wire import Headers, Origin, dead_letter
+from schemas.wire import Headers, Origin, dead_letter, shortened
 
 LOG = logging.getLogger(__name__)
 STAGE = "mongo_sink"
 FLUSH_SECONDS = 1.0
-# Kafka's default limit is 1 MiB a record; a letter is a little larger than what it holds.
-LONGEST_ORIGINAL = 900_000
-LONGEST_SHOWN = 1000  # bytes of a value in the log
+LONGEST_SHOWN = 1000  # bytes of a key and of a value in the log
 
 Settled = Mapping[tuple[str, int], int]
 
@@ -61,16 +59,16 @@ class DeadLetterReporter:
         if not self._config.tolerates(undecodable=isinstance(error, UndecodableRecord)):
             raise error
         self.count += 1
-        place = f"{origin.topic}/{origin.partition}/{origin.offset}"
+        place, said = f"{origin.topic}/{origin.partition}/{origin.offset}", shortened(str(error))
         topic = self._config.dead_letter_topic
         if not topic or origin.topic == topic:
             # A letter about a letter would come back as a record to be read, for ever.
-            LOG.error("%s: %s is passed over: %s", self._config.name, place, error, exc_info=self._details(error))
+            LOG.error("%s: %s is passed over: %s", self._config.name, place, said, exc_info=self._details(error))
             self._log_message(origin, value)
             return
         if origin.offset < self._settled.get((origin.topic, origin.partition), 0):
             return
-        LOG.warning("%s: %s is a dead letter: %s", self._config.name, place, error, exc_info=self._details(error))
+        LOG.warning("%s: %s is a dead letter: %s", self._config.name, place, said, exc_info=self._details(error))
         self._log_message(origin, value)
         self._send(topic, origin, value, error)
 
@@ -88,11 +86,7 @@ class DeadLetterReporter:
             raise KafkaException(self._undelivered[0])
 
     def _send(self, topic: str, origin: Origin, value: bytes, error: Exception) -> None:
-        letter = dead_letter(STAGE, origin, value, error)
-        if len(value) > LONGEST_ORIGINAL:
-            note = f"{letter.error_message} (the original, {len(value)} bytes, is too long for a letter: see its place)"
-            letter = letter._replace(original=b"", error_message=note)
-        record = self._codec.encode(letter)
+        record = self._codec.encode(dead_letter(STAGE, origin, value, error))
         if self._producer is None:
             self._producer = self._open()
         args: dict[str, Any] = {
@@ -116,7 +110,8 @@ class DeadLetterReporter:
 
     def _log_message(self, origin: Origin, value: bytes) -> None:
         if self._config.logs_details and self._config.log_messages:
-            LOG.warning("%s: key %r, value %r", self._config.name, origin.key, value[:LONGEST_SHOWN])
+            key = origin.key and origin.key[:LONGEST_SHOWN]
+            LOG.warning("%s: key %r, value %r", self._config.name, key, value[:LONGEST_SHOWN])
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:

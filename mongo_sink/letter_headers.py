@@ -3,7 +3,7 @@
 from traceback import format_exception
 
 from schemas.codec import UndecodableRecord
-from schemas.wire import Headers, Origin
+from schemas.wire import Headers, Origin, shortened
 
 CONTEXT = "__connect.errors."
 
@@ -23,4 +23,4 @@ def context_headers(connector: str, task: int, origin: Origin, error: Exception)
         "exception.message": str(error),
         "exception.stacktrace": "".join(format_exception(error)),
     }
-    return [(CONTEXT + name, str(value).encode(errors="replace")) for name, value in said.items()]
+    return [(CONTEXT + name, shortened(str(value)).encode(errors="replace")) for name, value in said.items()]

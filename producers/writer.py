@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from producers.outgoing import Outgoing
 from schemas.codec import Codec
+from schemas.topics import LARGEST_BYTES
 from schemas.wire import stamped
 
 _CONFIG = {
@@ -21,6 +22,7 @@ _CONFIG = {
     "batch.size": 262_144,
     "queue.buffering.max.messages": 50_000,
     "compression.type": "lz4",
+    "message.max.bytes": LARGEST_BYTES,
 }
 _log = logging.getLogger(__name__)
 # Chosen knowingly: without it, an error the broker does not forgive leaves a hole that no later start can see.

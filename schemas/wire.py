@@ -16,6 +16,7 @@ from schemas.events import (
     WindowPart,
     WindowPlan,
 )
+from schemas.topics import LARGEST_BYTES
 
 Headers = list[tuple[str, bytes]]
 WATERMARK = "watermark"
@@ -25,6 +26,12 @@ WRITTEN_AT = "written_at"
 """Header of readings and forecasts: the wall clock of who wrote the record, ms as text. Record timestamps are of event
 time; this is for people who ask how long a forecast took, and nothing is decided by it."""
 STAMPED = frozenset({"iot_stream", "predictions"})
+
+LONGEST_KEY = 2**20
+LONGEST_ORIGINAL = LARGEST_BYTES - 3 * LONGEST_KEY
+"""Bytes of a record's key and value that a letter holds. The key is in it twice; as much again is left for texts."""
+LONGEST_TEXT = 10_000
+"""Characters of a message in a letter: it may quote key or value."""
 
 
 _KEYED_BY: dict[type, str] = {
@@ -154,19 +161,38 @@ def _key(kind: type[Event], field: Callable[[str], Any]) -> bytes:
 
 
 def dead_letter(stage: str, origin: Origin, original: bytes, error: Exception) -> DeadLetter:
-    """The letter for a record that ``stage`` could not digest; the same record gives the same letter."""
+    """The letter for a record that ``stage`` could not digest; the same record gives the same letter.
+
+    What is too long for a letter to be taken by its topic is left out, and the message says so.
+    """
+    key, message = origin.key, shortened(str(error))
+    if key is not None and len(key) > LONGEST_KEY:
+        message += _left_out("key", key)
+        key = None
+    if len(original) > LONGEST_ORIGINAL:
+        message += _left_out("original", original)
+        original = b""
     return DeadLetter(
         letter_id=f"{stage}/{origin.topic}/{origin.partition}/{origin.offset}",
         stage=stage,
         origin_topic=origin.topic,
         origin_partition=origin.partition,
         origin_offset=origin.offset,
-        origin_key=origin.key,
+        origin_key=key,
         origin_timestamp=origin.timestamp,
         error_class=type(error).__name__,
-        error_message=str(error),
+        error_message=message,
         original=original,
     )
+
+
+def shortened(text: str) -> str:
+    """Its first ``LONGEST_TEXT`` characters; of a longer one, how many it has."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text)} characters)"
+
+
+def _left_out(name: str, value: bytes) -> str:
+    return f" (the {name}, {len(value)} bytes, is too long for a letter: see its place)"
 
 
 def iso(moment: int) -> str:

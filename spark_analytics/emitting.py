@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, Producer
 
 from schemas.codec import Codec
 from schemas.events import Event
+from schemas.topics import LARGEST_BYTES
 from schemas.wire import Record, stamped
 
 FLUSH_S = 60
@@ -31,6 +32,7 @@ def _producer(bootstrap: str) -> Producer:
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 100,
+            "message.max.bytes": LARGEST_BYTES,
             # As Java's clients: a device's events of all stages lie in one partition.
             "partitioner": "murmur2_random",
         }

@@ -1,12 +1,17 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Producer as Client
 
+from mongo_sink.clients import producer_settings
 from mongo_sink.config import ConnectorConfig
-from mongo_sink.dead_letters import LONGEST_ORIGINAL, DeadLetterReporter
+from mongo_sink.dead_letters import DeadLetterReporter
 from mongo_sink.worker import REGISTRY_AWAY
 from mongo_sink.writes import DocumentRefusedError
-from schemas.codec import Codec, NotAvroError
+from schemas.codec import Codec, InvalidEventError, NotAvroError
+from schemas.topics import LARGEST_BYTES
 from schemas.wire import Origin, Record
+from tests.unit.broker import QUIET, first
+from tests.unit.schemas.fake_registry import FakeRegistry
 
 ORIGIN = Origin("iot_stream", 2, 17, b"mote-07", 5)
 ERROR = NotAvroError("no magic byte")
@@ -101,11 +106,31 @@ def test_a_flood_of_letters_waits_for_room(letters):
     assert len(producer.sent) == 10
 
 
-def test_a_record_too_long_for_a_letter_is_named_by_its_place(letters):
-    reporter(letters, Producer()).report(ORIGIN, bytes(LONGEST_ORIGINAL + 1), ERROR)
-    (letter,) = letters.events
-    assert letter.original == b""
-    assert "too long for a letter" in letter.error_message
+@pytest.mark.parametrize("size", [600_000, LARGEST_BYTES])
+def test_any_record_that_the_log_took_gets_a_letter(broker, size):
+    """With what it quotes of key and value in message, headers and stack trace."""
+    registry = FakeRegistry()
+    codec, producer = Codec(registry.url), Client(producer_settings(broker) | QUIET)
+    made = reporter(codec, producer, **{"errors.deadletterqueue.context.headers.enable": "true"})
+    key, value = bytes(range(1, 251)) * (size // 250), bytes(size)
+    error = InvalidEventError(f"record key {key!r} is not the event's {value!r}")
+    made.report(ORIGIN._replace(key=key), value, error)
+    made.flush()
+    message = first(broker, "dead_letters")
+    letter = codec.decode("dead_letters", message.value(), message.key())
+    headers = dict(message.headers())
+    registry.close()
+    assert letter.letter_id == "mongo_sink/iot_stream/2/17"
+    assert letter.error_message.startswith("record key b'")
+    cut = f"({len(str(error))} characters)"
+    assert cut in letter.error_message
+    assert cut in headers["__connect.errors.exception.message"].decode()
+    if size == LARGEST_BYTES:
+        assert f"the key, {len(key)} bytes" in letter.error_message
+        assert f"the original, {size} bytes" in letter.error_message
+        assert (letter.origin_key, letter.original) == (None, b"")
+    else:
+        assert (letter.origin_key, letter.original) == (key, value)
 
 
 def test_a_replay_writes_no_letter_again_that_the_sink_wrote(letters):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 from prometheus_client import generate_latest
 
 from mongo_sink import __main__ as command
@@ -18,6 +18,7 @@ from mongo_sink.model_files import read_metadata
 from mongo_sink.preparing import PreparationError
 from mongo_sink.run import TasksFailedError, run
 from schemas.codec import Codec, NotAvroError
+from tests.unit.broker import QUIET
 from tests.unit.mongo_sink.sink_events import update
 from tests.unit.schemas.fake_registry import FakeRegistry
 
@@ -107,19 +108,10 @@ def test_that_no_other_start_would_help_is_said_by_the_exit_status(monkeypatch, 
     assert "bad-0 has failed: no magic byte" in done.output
 
 
-@pytest.fixture
-def log():
-    """A broker of librdkafka's own, in this process."""
-    owner = Consumer({"test.mock.num.brokers": 1, "group.id": "owner", "log_level": 0})
-    [broker] = owner.list_topics(timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    owner.close()
-
-
-def test_one_poison_record_ends_the_connector_that_tolerates_none_and_no_other(log, tmp_path, monkeypatch, caplog):
+def test_one_poison_record_ends_the_connector_that_tolerates_none_and_no_other(broker, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(working, "POLL_SECONDS", 0.05)
     registry, stopping = FakeRegistry(), Signal()
-    codec, producer = Codec(registry.url), Producer({"bootstrap.servers": log, "log_level": 0})
+    codec, producer = Codec(registry.url), Producer({"bootstrap.servers": broker} | QUIET)
     events = [codec.encode(update(sequence, "mote-07")) for sequence in (1, 2)]
     for value in (events[0].value, b"poison", events[1].value):
         producer.produce("local_updates", value, b"mote-07", 0)
@@ -135,7 +127,7 @@ def test_one_poison_record_ends_the_connector_that_tolerates_none_and_no_other(l
         return positions.read(folders[tolerance]).get(("local_updates", 0), 0)
 
     with ThreadPoolExecutor(1) as pool:
-        done, deadline = pool.submit(run, told, log, registry.url, stopping), time.monotonic() + PATIENCE_S
+        done, deadline = pool.submit(run, told, broker, registry.url, stopping), time.monotonic() + PATIENCE_S
         while not (done.done() or (held("all") == 3 and "none-0 has failed" in caplog.text)):
             if time.monotonic() > deadline:
                 stopping.set()

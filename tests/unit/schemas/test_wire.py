@@ -19,7 +19,11 @@ from schemas.events import (
     WindowPart,
     WindowPlan,
 )
+from schemas.topics import LARGEST_BYTES
 from schemas.wire import (
+    LONGEST_KEY,
+    LONGEST_ORIGINAL,
+    LONGEST_TEXT,
     STAMPED,
     WRITTEN_AT,
     Origin,
@@ -137,6 +141,22 @@ def test_the_same_record_gives_the_same_letter(origin, original, message):
     assert (first.original, first.error_class, first.error_message) == (original, "ValueError", message)
 
 
+@pytest.mark.parametrize("key", [600_000, LONGEST_KEY, LONGEST_KEY + 1, LARGEST_BYTES])
+@pytest.mark.parametrize("value", [600_000, LONGEST_ORIGINAL, LONGEST_ORIGINAL + 1, 2 * LARGEST_BYTES])
+def test_a_letter_is_taken_by_its_topic_however_large_its_record_and_says_what_is_left_out(codec, key, value):
+    origin = Origin("t" * 249, 0, 2**62, bytes(key))
+    letter = dead_letter("stage", origin, bytes(value), ValueError("🌡" * 2 * LONGEST_TEXT))
+    record = codec.encode(letter)
+    texts = 10 * LONGEST_TEXT * 4  # Kafka Connect's headers come to it
+    assert len(record.key) + len(record.value) + sum(map(len, dict(record.headers).values())) < LARGEST_BYTES - texts
+    assert codec.decode("dead_letters", record.value, record.key) == letter
+    kept = key <= LONGEST_KEY, value <= LONGEST_ORIGINAL
+    assert (letter.origin_key == origin.key, letter.original == bytes(value)) == kept
+    assert (f"the key, {key} bytes, is too long" not in letter.error_message) is kept[0]
+    assert (f"the original, {value} bytes, is too long" not in letter.error_message) is kept[1]
+    assert f"🌡… ({2 * LONGEST_TEXT} characters)" in letter.error_message
+
+
 def test_letters_of_different_records_or_stages_have_different_names():
     places = [("t", 0, 11), ("t", 1, 1), ("t", 0, 1), ("u", 0, 1)]
     letters = [
@@ -182,3 +202,9 @@ def test_flinks_serializer_stamps_forecasts_under_the_same_name():
     assert f'record.headers().add("{WRITTEN_AT}", ' in java
     (topic,) = re.findall(r'record\.topic\(\)\.equals\("(\w+)"\)', java)
     assert topic in STAMPED
+
+
+def test_flink_writes_records_as_large_as_their_topics_take():
+    java = (ROOT / "infra/jvm/flink/src/main/java/dev/fedlog/flink/Log.java").read_text()
+    assert f'LARGEST_BYTES = "{LARGEST_BYTES}";' in java
+    assert 'setProperty("max.request.size", LARGEST_BYTES)' in java

@@ -26,6 +26,8 @@ public final class Log {
     /** For which a record to be written may wait for others, ms of the machine's clock; and how many bytes go together. */
     private static final String LINGER_MS = "100";
     private static final String BATCH_BYTES = "131072";
+    /** Of a record, what its topic takes: {@code LARGEST_BYTES} of {@code schemas.topics}. */
+    private static final String LARGEST_BYTES = "16777216";
 
     private Log() {}
 
@@ -55,6 +57,7 @@ public final class Log {
                 .setProperty("acks", "all")
                 .setProperty("linger.ms", LINGER_MS)
                 .setProperty("batch.size", BATCH_BYTES)
+                .setProperty("max.request.size", LARGEST_BYTES)
                 .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
                 .setRecordSerializer(new ToRecord())
                 .build();
