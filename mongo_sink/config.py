@@ -2,14 +2,16 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
 from mongo_sink.connector_config import ConnectorConfig, common, without_effect
 from mongo_sink.properties import ConfigError, listed
+from mongo_sink.rollups.fold import GRAINS
 from mongo_sink.task import Properties
 from mongo_sink.topic_config import TopicConfig
 from schemas.topics import TOPICS
@@ -42,6 +44,15 @@ class MongoConfig(ConnectorConfig):
     uri: str = Field(alias="connection.uri", pattern=URI)
     database: str = Field(min_length=1)
     by_topic: dict[str, TopicConfig]
+
+    @property
+    def collections(self) -> list[str]:
+        """Where its documents are, each once."""
+        return list(dict.fromkeys(topic.collection for topic in self.by_topic.values()))
+
+    def kept(self) -> list[str]:
+        """Its collections."""
+        return _named(self.uri, self.database, self.collections)
 
     def deletes(self, topic: str) -> bool:
         """Whether a tombstone deletes a document of the topic's collection."""
@@ -82,6 +93,10 @@ class ModelFilesConfig(ConnectorConfig):
 
     directory: Path = Field(alias="models.directory")
 
+    def kept(self) -> list[str]:
+        """Its folder, in which its positions are too."""
+        return [f"folder {self.directory.resolve()}"]
+
     @model_validator(mode="after")
     def _models_only(self) -> Self:
         if self.tasks > 1:
@@ -99,6 +114,15 @@ class RollUpConfig(ConnectorConfig):
 
     uri: str = Field(alias="connection.uri", pattern=URI)
     database: str = Field(min_length=1)
+
+    @property
+    def collections(self) -> list[str]:
+        """Where its documents are."""
+        return [grain.collection for grain in GRAINS]
+
+    def kept(self) -> list[str]:
+        """Its collections."""
+        return _named(self.uri, self.database, self.collections)
 
     @model_validator(mode="after")
     def _predictions_only(self) -> Self:
@@ -134,7 +158,7 @@ def load(folder: Path, given: Mapping[str, Properties]) -> list[Properties]:
         given: per connector class, properties from the command line; they take precedence over the file's.
 
     Raises:
-        ConfigError: a file is not a connector, two have one name, or there is none.
+        ConfigError: a file is not a connector, two have one name or write to one place, or there is none.
     """
     connectors: dict[str, Properties] = {}
     for path in sorted(folder.glob("*.json")):
@@ -151,7 +175,29 @@ def load(folder: Path, given: Mapping[str, Properties]) -> list[Properties]:
         connectors[name] = properties
     if not connectors:
         raise ConfigError(f"{folder} holds no connector (*.json)")
+    refuse_shared(connectors.values())
     return list(connectors.values())
+
+
+def refuse_shared(connectors: Iterable[Properties]) -> None:
+    """See that no two connectors write to one collection, or one folder: what a replay of the one builds, another's
+    deletes.
+
+    Two addresses may be one server's, which cannot be known here: only those that are written alike are taken for it.
+
+    Raises:
+        ConfigError: two do; the sentence names both.
+    """
+    owners: dict[str, str] = {}
+    for properties in connectors:
+        config = typed(properties)
+        for place in config.kept():
+            owner = owners.setdefault(place, config.name)
+            if owner != config.name:
+                raise ConfigError(
+                    f"{owner} and {config.name} both write to {place}, which a replay of either deletes: "
+                    "give one of them another, or make them one connector"
+                )
 
 
 def _properties(path: Path) -> dict[str, Any]:
@@ -165,6 +211,11 @@ def _properties(path: Path) -> dict[str, Any]:
     if isinstance(inner := properties.get("config"), dict):
         return {"name": properties.get("name")} | inner
     return properties
+
+
+def _named(uri: str, database: str, collections: Iterable[str]) -> list[str]:
+    server = urlsplit(uri).netloc.rpartition("@")[2].lower()
+    return [f"collection {name} of database {database} at {server}" for name in collections]
 
 
 def _own(topic: str, own: dict[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class ConnectorConfig(Table):
         """The consumer group, whose committed offsets say how far the view is."""
         return f"sink-{self.name}"
 
+    def kept(self) -> list[str]:
+        """What a replay deletes and nobody else may write to, in words that are equal where it is."""
+        return []
+
     def deletes(self, topic: str) -> bool:
         """Whether a record without a value says that something is gone: ``delete.on.null.values``."""
         return False

@@ -52,7 +52,9 @@ def held(properties: Properties, spans: Sequence[Span]) -> list[Span]:
 @contextmanager
 def beside(connectors: Sequence[Properties], folder: Path) -> Iterator[list[Properties]]:
     """The connectors with views of their own, which are dropped after the block."""
-    copies = [views.elsewhere(each, f"{each.get('database')}{BESIDE}", folder) for each in connectors]
+    copies = [
+        views.elsewhere(each, f"{each.get('database')}{BESIDE}", folder / str(each["name"])) for each in connectors
+    ]
     try:
         yield copies
     finally:

@@ -4,12 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mongo_sink import digest, positions
-from mongo_sink.config import CONFIGS, ConfigError, ConnectorConfig, ModelFilesConfig, MongoConfig, RollUpConfig, typed
+from mongo_sink.config import (
+    CONFIGS,
+    ConfigError,
+    ConnectorConfig,
+    ModelFilesConfig,
+    MongoConfig,
+    RollUpConfig,
+    refuse_shared,
+    typed,
+)
 from mongo_sink.digest import Digest, Hashes
 from mongo_sink.files_task import FOLDERS
 from mongo_sink.mongo_client import connect
 from mongo_sink.positions import Place
-from mongo_sink.rollups.fold import GRAINS
 from mongo_sink.task import Properties
 
 VIEWS = {
@@ -44,7 +52,7 @@ def clear(properties: Properties) -> None:
                 database = client[config.database]
                 positions.forget(database[positions.COLLECTION], config.name)
                 there = database.list_collection_names()
-                for name in _collections(config):
+                for name in config.collections:
                     if name in there:
                         database.drop_collection(name)
         case ModelFilesConfig() as config:
@@ -70,12 +78,14 @@ def into(connectors: Sequence[Properties], name: str) -> list[Properties]:
     """The connectors with views in a database of that name, and model files in a folder of that name in theirs.
 
     Raises:
-        ConfigError: it is the database that they write to already.
+        ConfigError: it is the database that they write to already, or two would meet in it.
     """
     for properties in connectors:
         if properties.get("database") == name:
             raise ConfigError(f"{name!r} is the database that {properties['name']} keeps: choose another")
-    return [elsewhere(each, name, Path(str(each.get("models.directory", ""))) / name) for each in connectors]
+    moved = [elsewhere(each, name, Path(str(each.get("models.directory", ""))) / name) for each in connectors]
+    refuse_shared(moved)
+    return moved
 
 
 def elsewhere(properties: Properties, database: str, folder: Path) -> Properties:
@@ -99,18 +109,12 @@ def compared(properties: Properties, other: Properties) -> Iterator[tuple[str, D
         yield name, digest.of(hashes), digest.first_difference(hashes, copies[name])
 
 
-def _collections(config: MongoConfig | RollUpConfig) -> list[str]:
-    if isinstance(config, RollUpConfig):
-        return [grain.collection for grain in GRAINS]
-    return [topic.collection for topic in config.by_topic.values()]
-
-
 def _hashes(properties: Properties) -> dict[str, Hashes]:
     match typed(properties):
         case MongoConfig() | RollUpConfig() as config:
             with connect(config.uri) as client:
                 database = client[config.database]
-                return {name: digest.hashes_of_collection(database[name]) for name in _collections(config)}
+                return {name: digest.hashes_of_collection(database[name]) for name in config.collections}
         case ModelFilesConfig() as config:
             return {"model files": digest.hashes_of_folder(config.directory, FOLDERS)}
         case other:

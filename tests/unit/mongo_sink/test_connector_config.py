@@ -108,6 +108,48 @@ def test_a_folder_of_connectors_that_cannot_be(tmp_path, files, sentence):
         load(tmp_path, {})
 
 
+OTHER = PLAIN | {"name": "other"}
+FILES = {"name": "files", "connector.class": "ModelFileSinkConnector", "topics": "local_updates"}
+ROLL_UPS = {**PLAIN, "name": "sums", "connector.class": "RollUpSinkConnector", "topics": "predictions"}
+
+
+def loaded(folder, *connectors):
+    for number, properties in enumerate(connectors):
+        (folder / f"{number}.json").write_text(json.dumps(properties))
+    return [each["name"] for each in load(folder, {})]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "place"),
+    [
+        (PLAIN, OTHER | {"topics": "predictions"}, "collection predictions of database fedlog"),
+        (PLAIN | {"collection": "all"}, OTHER | {"topics": "global_models", "collection": "all"}, "collection all of"),
+        (PLAIN, OTHER | {"topics": "global_models", "topic.override.global_models.collection": "iot_stream"}, "iot_s"),
+        (PLAIN, OTHER | {"topics": "", "topics.regex": "pred.*"}, "collection predictions of"),
+        (PLAIN, OTHER | {"connection.uri": "mongodb://me:pw@127.0.0.1/?w=1"}, "collection iot_stream of"),
+        (ROLL_UPS, OTHER | {"topics": "iot_stream", "collection": "forecast_errors_daily"}, "forecast_errors_daily of"),
+        (FILES | {"models.directory": "m"}, FILES | {"name": "other", "models.directory": "./m/x/.."}, "folder /"),
+    ],
+)
+def test_two_connectors_that_would_delete_each_others_work_are_refused(tmp_path, one, other, place):
+    with pytest.raises(ConfigError, match=f"^{one['name']} and other both write to .*{place}") as error:
+        loaded(tmp_path, one, other)
+    assert "\n" not in str(error.value)
+    assert "pw" not in str(error.value)
+
+
+def test_connectors_that_do_not_meet_are_taken(tmp_path):
+    others = [
+        OTHER | {"database": "another"},
+        OTHER | {"name": "server", "connection.uri": "mongodb://elsewhere"},
+        OTHER | {"name": "renamed", "collection": "both topics in one"},
+        ROLL_UPS,
+        FILES | {"models.directory": "a"},
+        FILES | {"name": "more", "models.directory": "b"},
+    ]
+    assert loaded(tmp_path, PLAIN, *others) == ["plain", *(each["name"] for each in others)]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [({"topics": "iot_stream"}, "carry no weights"), ({"tasks.max": 2}, "tasks.max must be 1")],

@@ -31,3 +31,11 @@ def test_a_view_is_that_of_a_kind_or_of_a_connector(connectors):
 def test_what_is_no_view_is_refused_with_those_that_are(connectors):
     with pytest.raises(ConfigError, match="'champions' is no view: one of mongo, models, all, champion, "):
         views.of_view(connectors, "champions")
+
+
+def test_views_of_two_databases_that_would_meet_in_one_are_refused(connectors):
+    there = next(each for each in connectors if each["name"] == "champion")
+    both = [there, {**there, "name": "also", "database": "another"}]
+    with pytest.raises(ConfigError, match="champion and also both write to collection champion of database then"):
+        views.into(both, "then")
+    assert names(views.into(connectors, "then")) == names(connectors)
