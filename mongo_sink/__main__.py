@@ -21,7 +21,7 @@ from mongo_sink.run import TasksFailedError
 from mongo_sink.run import run as run_connectors
 from mongo_sink.task import Properties, StoppedWaitingError
 from mongo_sink.verification import verify as verify_views
-from mongo_sink.worker import AheadOfLogError
+from mongo_sink.whose_log import OtherLogError
 from schemas import log_lines
 
 LOG = logging.getLogger("mongo_sink")
@@ -65,7 +65,7 @@ def run(bootstrap: str, registry: str, metrics_port: int, **options: Any) -> Non
     """Run all connectors until told to stop."""
     try:
         run_connectors(_connectors(**options), bootstrap, registry, _stopping(), metrics_port)
-    except (AheadOfLogError, TasksFailedError) as error:
+    except (OtherLogError, TasksFailedError) as error:
         if log_lines.as_json():
             LOG.error("%s", error)
         else:
@@ -147,7 +147,7 @@ def _told() -> Iterator[None]:
     """What goes wrong, in a sentence."""
     try:
         yield
-    except (SinkRunningError, StoppedWaitingError, UnknownMomentError, config.ConfigError) as error:
+    except (SinkRunningError, StoppedWaitingError, UnknownMomentError, OtherLogError, config.ConfigError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -5,7 +5,9 @@ from threading import Event as Signal
 from typing import NamedTuple
 
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from mongo_sink import whose_log
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.dead_letters import STAGE
 from mongo_sink.refusals import REFUSALS
@@ -41,10 +43,13 @@ def redrive(
 
     Raises:
         SinkRunningError: the sink runs.
+        OtherLogError: a view is of another log.
         KafkaException: Kafka does not answer, or the log has the record no more.
     """
+    log = whose_log.log_of(AdminClient({"bootstrap.servers": bootstrap}))
     for properties in connectors:
         wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
+        whose_log.check(properties, log)
     letters = [letter for letter in of_sink(bootstrap, registry) if wanted(letter)]
     for properties in connectors:
         topics = ConnectorConfig.of(properties).topics

@@ -112,6 +112,8 @@ def build(
             waiting("MongoDB", TRANSIENT, stopping)(views.clear, properties)
             worker.open()
             try:
+                if not apart:
+                    worker.claim()
                 for read in _batches(worker, own, stopping, moment):
                     advance(worker.name, read)
             finally:

@@ -7,7 +7,9 @@ from pathlib import Path
 from threading import Event as Signal
 from typing import NamedTuple
 
-from mongo_sink import views
+from confluent_kafka.admin import AdminClient
+
+from mongo_sink import views, whose_log
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.digest import Digest
 from mongo_sink.replay import Span, build, spans_of, wait_until_empty
@@ -29,10 +31,13 @@ def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stop
 
     Raises:
         SinkRunningError: the sink runs, which would write meanwhile.
+        OtherLogError: a view is of another log.
         StoppedWaitingError: told to stop before the end.
     """
+    log = whose_log.log_of(AdminClient({"bootstrap.servers": bootstrap}))
     for properties in connectors:
         wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
+        whose_log.check(properties, log)
     spans = [held(properties, spans_of(properties, bootstrap)) for properties in connectors]
     with tempfile.TemporaryDirectory(prefix="fedlog-verify-") as folder, beside(connectors, Path(folder)) as copies:
         build(copies, spans, bootstrap, registry, stopping, apart=True, title="verify")

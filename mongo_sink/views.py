@@ -56,7 +56,8 @@ def clear(properties: Properties) -> None:
                     if name in there:
                         database.drop_collection(name)
         case ModelFilesConfig() as config:
-            (config.directory / positions.FILE).unlink(missing_ok=True)
+            for name in (positions.FILE, positions.LOG_FILE):
+                (config.directory / name).unlink(missing_ok=True)
             for folder in FOLDERS:
                 for path in (config.directory / folder).glob("*.safetensors"):
                     path.unlink()

@@ -29,6 +29,8 @@ from mongo_sink.positions import Place, Positions
 from mongo_sink.rollups.task import RollUpSinkTask
 from mongo_sink.task import Properties, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
+from mongo_sink.whose_log import OtherLogError, claim, log_of
+from mongo_sink.writes import TRANSIENT
 from mongo_sink.writing import Writing
 from schemas.codec import Codec
 
@@ -51,7 +53,7 @@ class Ready(NamedTuple):
     undecodable: list[Undecodable]
 
 
-class AheadOfLogError(RuntimeError):
+class AheadOfLogError(OtherLogError):
     """A view holds more than there is on the log."""
 
 
@@ -113,6 +115,7 @@ class Worker:
         self._writing = Writing(self.consumer, self.name)
         self._registry_patiently = waiting("the schema registry", REGISTRY_AWAY, stopping)
         self._kafka_patiently = waiting("Kafka", (KafkaException,), stopping)
+        self._mongo_patiently = waiting("MongoDB", TRANSIENT, stopping)
 
     def run(self, meter: Meter) -> None:
         """Go on until told to stop; then finish the batch at hand, commit, leave the group."""
@@ -140,6 +143,15 @@ class Worker:
     def open(self) -> None:
         """Start the task."""
         self._task.start(self._properties)
+
+    def claim(self) -> None:
+        """Have the view say which log it is of, before it holds anything of it.
+
+        Raises:
+            OtherLogError: it is of another one.
+            StoppedWaitingError: told to stop while a server was away.
+        """
+        self._mongo_patiently(claim, self._properties, self._kafka_patiently(log_of, self.consumer))
 
     def close(self) -> None:
         """Stop the task and leave the group."""
@@ -225,7 +237,9 @@ class Worker:
 
         Raises:
             AheadOfLogError: it holds what this log does not: it is another log's.
+            OtherLogError: it says that it is another log's.
         """
+        self.claim()
         held = self._task.open([(place.topic, place.partition) for place in places])
         for place in places:
             place.offset = held.get((place.topic, place.partition), OFFSET_BEGINNING)

@@ -126,7 +126,7 @@ class Sink:
         if connector == "model-files":
             return positions.read(self.models)
         rows = self.database["sink_positions"].find({"connector": f"{self.tag}-{connector}"})
-        return {(row["topic"], row["partition"]): row["offset"] for row in rows}
+        return {(row["topic"], row["partition"]): row["offset"] for row in rows if "topic" in row}
 
     def committed(self, connector):
         """Up to where a connector's group has committed."""

@@ -4,6 +4,7 @@ import json
 import urllib.request
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from safetensors.numpy import load_file
 
 from mongo_sink.positions import COLLECTION
@@ -52,6 +53,37 @@ def test_a_view_of_another_log_is_refused_in_a_sentence(sink, writer):
     assert code == 2
     place = f"iot_stream/{held['partition']}"
     assert f"the view holds {place} up to 1000000, and the log ends at" in output.splitlines()[-1]
+
+
+def test_a_view_of_another_log_is_refused_though_its_offsets_fit(sink, writer, log):
+    writer.write(reading(f"{sink.tag}-a", n) for n in range(20))
+    cluster = AdminClient({"bootstrap.servers": log.bootstrap}).list_topics(timeout=10).cluster_id
+    readings = {"_id": f"{sink.tag}-sensor-readings"}
+    sink.catch_up()
+    assert sink.database[COLLECTION].find_one(readings)["log"] == cluster
+    assert (sink.models / "log.txt").read_text().strip() == cluster
+    writer.write(reading(f"{sink.tag}-a", n) for n in range(20, 40))
+
+    sink.database[COLLECTION].update_one(readings, {"$set": {"log": "another"}})
+    for command, refused in ("run", 2), ("verify", 1), ("redrive", 1):
+        code, output = finish(sink.start(command), 120)
+        assert code == refused, output
+        assert f"{sink.tag}-sensor-readings: the view is of the log of Kafka cluster another, and this" in output
+    assert sink.database.sensor_readings.count_documents({}) == 20
+    code, output = finish(sink.start("replay", "--view", f"{sink.tag}-sensor-readings"))
+    assert code == 0, output
+    assert sink.database[COLLECTION].find_one(readings)["log"] == cluster
+    assert sink.database.sensor_readings.count_documents({}) == 40
+
+    sink.database[COLLECTION].delete_many({"log": cluster})  # as they were before this was kept
+    (sink.models / "log.txt").unlink()
+
+    def unsaid():
+        folders = (sink.models / "log.txt").exists() and (sink.models / "log.txt").read_text().strip() == cluster
+        return len(sink.topics) - sink.database[COLLECTION].count_documents({"log": cluster}) - folders
+
+    assert unsaid() == len(sink.topics)
+    sink.catch_up(behind=unsaid)
 
 
 def test_the_state_as_it_was(sink, writer):
