@@ -89,10 +89,10 @@ def replay(
     With --into the sink and its view are left alone.
     """
     connectors = _of_view(view, **options)
-    if as_of and not into:
+    if as_of and into is None:
         raise click.UsageError("--as-of needs --into: the sink's own view is always that of now")
     with _told():
-        if into:
+        if into is not None:
             moment = resolve(as_of, bootstrap, registry) if as_of else None
             connectors = views.into(connectors, into)
             spans = [spans_of(properties, bootstrap) for properties in connectors]

@@ -40,8 +40,8 @@ def hashes_of_collection(collection: Any) -> Hashes:
 
 
 def hashes_of_folder(folder: Path, names: Iterable[str]) -> Hashes:
-    """Those of the model files in some folders below one."""
-    files = [path for name in names for path in (folder / name).rglob("*.safetensors")]
+    """Those of the model files in some folders of one."""
+    files = [path for name in names for path in (folder / name).glob("*.safetensors")]
     return _hashes((path.relative_to(folder).as_posix(), path.read_bytes()) for path in files)
 
 

@@ -1,5 +1,6 @@
 """What a connector keeps: how to delete it and how to tell whether two are equal."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ VIEWS = {
     "models": ("ModelFileSinkConnector",),
     "all": tuple(CONFIGS),
 }
+TAKEN = (*FOLDERS, "admin", "config")
+"""No names of a view beside the sink's: folders of its own, and databases of the server's, as ``local`` is too."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 
 
 def of_view(connectors: Sequence[Properties], view: str) -> list[Properties]:
@@ -79,8 +83,12 @@ def into(connectors: Sequence[Properties], name: str) -> list[Properties]:
     """The connectors with views in a database of that name, and model files in a folder of that name in theirs.
 
     Raises:
-        ConfigError: it is the database that they write to already, or two would meet in it.
+        ConfigError: it is no name, or that of something else, or two connectors would meet in it.
     """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is no name of a view: take letters, digits, - and _, 61 at most")
+    if name.lower() in TAKEN:
+        raise ConfigError(f"{name!r} is no name of a view: {', '.join(TAKEN)} are something else's; choose another")
     for properties in connectors:
         if properties.get("database") == name:
             raise ConfigError(f"{name!r} is the database that {properties['name']} keeps: choose another")
