@@ -10,6 +10,7 @@ from threading import Event as Signal
 from typing import Any
 
 import click
+from confluent_kafka import KafkaError, KafkaException
 from pymongo.errors import PyMongoError
 
 from mongo_sink import config, interpreter, views
@@ -23,10 +24,16 @@ from mongo_sink.task import Properties, StoppedWaitingError
 from mongo_sink.verification import verify as verify_views
 from mongo_sink.whose_log import OtherLogError
 from schemas import log_lines
+from schemas.topics import TOPICS
 
 LOG = logging.getLogger("mongo_sink")
 GIVE_UP = 2
 """Exit status of what another start would not mend."""
+SENTENCES = (
+    *(SinkRunningError, StoppedWaitingError, UnknownMomentError, OtherLogError, PreparationError),
+    config.ConfigError,
+)
+"""Errors that say in a sentence what is wrong, and what to do."""
 BOOTSTRAP = click.option("--bootstrap", required=True, help="Kafka, host:port.")
 REGISTRY = click.option("--registry", required=True, help="The schema registry's Confluent API, a URL.")
 VIEW = click.option("--view", default="all", show_default=True, help="mongo, models, all, or a connector's name.")
@@ -125,9 +132,12 @@ def verify(bootstrap: str, registry: str, view: str, **options: Any) -> None:
 @REGISTRY
 @connector_options
 @click.option("--letter", help="Only this one (letter_id); otherwise all of the sink's.")
-@click.option("--topic", help="Only those of records of this topic.")
+@click.option("--topic", type=click.Choice(list(TOPICS)), help="Only those of records of this topic.")
 def redrive(bootstrap: str, registry: str, letter: str | None, topic: str | None, **options: Any) -> None:
-    """Put records that became dead letters of the sink into its views after all; the sink must not be running."""
+    """Put records that became dead letters of the sink into its views after all; the sink must not be running.
+
+    Accepted is what a view takes without an error: it then holds the record's document, or one that goes before it.
+    """
     refused = total = 0
     with _told():
         for outcome in redrive_letters(
@@ -136,8 +146,11 @@ def redrive(bootstrap: str, registry: str, letter: str | None, topic: str | None
         ):
             total += 1
             refused += outcome.error is not None
-            click.echo(f"{outcome.letter_id} {outcome.connector}: {outcome.error or 'written'}")
-    click.echo(f"{total - refused} written, {refused} refused again")
+            click.echo(f"{outcome.letter_id} {outcome.connector}: {outcome.error or 'accepted'}")
+    if letter and not total:
+        of_topic = f" of {topic}" if topic else ""
+        raise click.ClickException(f"{letter!r} is no letter of the sink{of_topic} whose record a connector reads")
+    click.echo(f"{total - refused} accepted, {refused} refused again")
     if refused:
         sys.exit(1)
 
@@ -147,8 +160,13 @@ def _told() -> Iterator[None]:
     """What goes wrong, in a sentence."""
     try:
         yield
-    except (SinkRunningError, StoppedWaitingError, UnknownMomentError, OtherLogError, config.ConfigError) as error:
+    except SENTENCES as error:
         raise click.ClickException(str(error)) from error
+    except KafkaException as error:
+        first = error.args[0] if error.args else ""
+        raise click.ClickException(f"Kafka: {first.str() if isinstance(first, KafkaError) else first}") from error
+    except PyMongoError as error:
+        raise click.ClickException(f"MongoDB: {error}") from error
 
 
 @main.command()

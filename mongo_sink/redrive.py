@@ -22,7 +22,10 @@ TOPIC = "dead_letters"
 
 
 class Outcome(NamedTuple):
-    """What became of a letter's record in a connector's view; ``error`` is why it is refused still."""
+    """What became of a letter's record in a connector's view; ``error`` is why it is refused still.
+
+    Without one the view took it, which need not be a write: its document may be there, or one that goes before it.
+    """
 
     letter_id: str
     connector: str
@@ -44,6 +47,8 @@ def redrive(
     Raises:
         SinkRunningError: the sink runs.
         OtherLogError: a view is of another log.
+        PreparationError: a collection cannot be what the properties want it to be.
+        StoppedWaitingError: told to stop while a server was away.
         KafkaException: Kafka does not answer, or the log has the record no more.
     """
     log = whose_log.log_of(AdminClient({"bootstrap.servers": bootstrap}))

@@ -261,7 +261,7 @@ def test_what_the_database_refuses_is_a_letter_till_it_can_be_written(written, u
     collection.drop_index("position_1")
     collection.delete_one({"_id": "in the way"})
     code, output = finish(sink.start("redrive", "--letter", letter.letter_id))
-    assert (code, output.splitlines()[-1]) == (0, "1 written, 0 refused again"), output
+    assert (code, output.splitlines()[-1]) == (0, "1 accepted, 0 refused again"), output
     kept = {line.split()[0]: line for line in sink.digests()}
     assert kept["sensor_readings"] == {line.split()[0]: line for line in expected}["sensor_readings"]
     sink.database.client.drop_database(sink.database.name)

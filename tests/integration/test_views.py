@@ -199,11 +199,14 @@ def test_a_letter_is_driven_again_once_its_schema_is_there(sink, writer, log):
     for _ in range(2):  # again does nothing
         code, output = finish(sink.start("redrive", "--letter", letter))
         assert code == 0, output
-        assert f"{letter} {sink.tag}-sensor-readings: written" in output
+        assert f"{letter} {sink.tag}-sensor-readings: accepted" in output
     (row,) = sink.database.sensor_readings.find()
     assert (row["_id"], row["device_id"], row["position"]) == (f"iot_stream#{partition}#{offset}", event.device_id, 7)
+    code, output = finish(sink.start("redrive", "--letter", f"{letter}9"))
+    assert code == 1
+    assert f"Error: '{letter}9' is no letter of the sink whose record a connector reads" in output.splitlines()
     code, output = finish(sink.start("redrive", "--topic", "iot_stream"))
     assert code == 1
     assert "mongo_sink/iot_stream/{}/{} ".format(*bad) in output
-    assert "1 written, 1 refused again" in output
+    assert "1 accepted, 1 refused again" in output
     assert sink.behind("dead_letters") == 0  # and no letter was written anew
