@@ -72,7 +72,7 @@ def run(bootstrap: str, registry: str, metrics_port: int, **options: Any) -> Non
     """Run all connectors until told to stop."""
     try:
         run_connectors(_connectors(**options), bootstrap, registry, _stopping(), metrics_port)
-    except (OtherLogError, TasksFailedError) as error:
+    except (OtherLogError, TasksFailedError, config.ConfigError) as error:
         if log_lines.as_json():
             LOG.error("%s", error)
         else:

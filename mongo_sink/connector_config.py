@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from mongo_sink.properties import ClassName, Lower, Names, Table
 from mongo_sink.transforms import hoisted
 from mongo_sink.unsupported import without_unsupported
+from schemas.events import DeadLetter
 from schemas.topics import TOPICS
 
 A_POLL = 2000
@@ -83,6 +84,11 @@ class ConnectorConfig(Table):
                 raise ValueError(f"topics names {topic!r}, which has no schema here ({', '.join(TOPICS)})")
         if self.dead_letter_topic in self.topics:
             raise ValueError(f"errors.deadletterqueue.topic.name is {self.dead_letter_topic!r}, one of its own topics")
+        if self.dead_letter_topic in TOPICS and TOPICS[self.dead_letter_topic].event is not DeadLetter:
+            raise ValueError(
+                f"errors.deadletterqueue.topic.name is {self.dead_letter_topic!r}, whose readers take no dead letters: "
+                "name 'dead_letters', or a topic of your own"
+            )
         return self
 
 

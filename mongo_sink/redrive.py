@@ -1,6 +1,6 @@
 """Records that became dead letters, put into the views once what was wrong with the view has been mended."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Event as Signal
 from typing import NamedTuple
 
@@ -55,7 +55,8 @@ def redrive(
     for properties in connectors:
         wait_until_empty(bootstrap, ConnectorConfig.of(properties).group)
         whose_log.check(properties, log)
-    letters = [letter for letter in of_sink(bootstrap, registry) if wanted(letter)]
+    queues = {TOPIC, *(ConnectorConfig.of(properties).dead_letter_topic or TOPIC for properties in connectors)}
+    letters = [letter for letter in of_sink(bootstrap, registry, queues) if wanted(letter)]
     for properties in connectors:
         topics = ConnectorConfig.of(properties).topics
         own = [letter for letter in letters if letter.origin_topic in topics]
@@ -69,11 +70,11 @@ def redrive(
             )
 
 
-def of_sink(bootstrap: str, registry: str) -> list[DeadLetter]:
-    """The letters on the log that the sink has written, each once, in order of their places."""
+def of_sink(bootstrap: str, registry: str, queues: Iterable[str]) -> list[DeadLetter]:
+    """The letters on these topics that the sink has written, each once, in order of their places."""
     codec = Codec(registry)
     found: dict[str, DeadLetter] = {}
-    for message in whole(bootstrap, TOPIC):
+    for message in (message for queue in queues for message in whole(bootstrap, queue)):
         try:
             letter: DeadLetter = codec.decode(TOPIC, message.value(), message.key())
         except UndecodableRecord:

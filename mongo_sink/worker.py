@@ -19,7 +19,7 @@ from confluent_kafka import (
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from mongo_sink.clients import consumer_settings, lag_of, producer_settings
-from mongo_sink.config import typed
+from mongo_sink.config import ConfigError, typed
 from mongo_sink.dead_letters import DeadLetterReporter, Settled
 from mongo_sink.decoding import Undecodable, decoded
 from mongo_sink.files_task import ModelFileSinkTask
@@ -33,6 +33,7 @@ from mongo_sink.whose_log import OtherLogError, claim, log_of
 from mongo_sink.writes import TRANSIENT
 from mongo_sink.writing import Writing
 from schemas.codec import Codec
+from schemas.topics import TOPICS
 
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.25  # the longest a lone record waits for company
@@ -238,7 +239,9 @@ class Worker:
         Raises:
             AheadOfLogError: it holds what this log does not: it is another log's.
             OtherLogError: it says that it is another log's.
+            ConfigError: there is no topic for its dead letters.
         """
+        self._find_queue()
         self.claim()
         held = self._task.open([(place.topic, place.partition) for place in places])
         for place in places:
@@ -252,6 +255,17 @@ class Worker:
                 )
         consumer.assign(places)
         self.commit(held)  # a kill between 4 and 5 leaves the group behind, until something new comes, or for ever
+
+    def _find_queue(self) -> None:
+        """See that letters can be written before the first one is: no topic is made by writing to it."""
+        queue = self.config.dead_letter_topic
+        if not queue or queue in TOPICS:  # which are there before any sink is
+            return
+        if queue not in self._kafka_patiently(self.consumer.list_topics, timeout=ANSWER_SECONDS).topics:
+            raise ConfigError(
+                f"{self.config.name}: errors.deadletterqueue.topic.name is {queue!r}, and there is no such topic: "
+                "create it, or name 'dead_letters'"
+            )
 
     def _ready(self, messages: Iterable[Message]) -> Ready:
         batch = self._registry_patiently(decoded, self._codec, messages, self.config.deletes)

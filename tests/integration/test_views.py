@@ -2,9 +2,10 @@
 
 import json
 import urllib.request
+from uuid import uuid4
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic
 from safetensors.numpy import load_file
 
 from mongo_sink.positions import COLLECTION
@@ -13,6 +14,7 @@ from schemas.topics import TOPICS
 from tests.integration.sinks import (
     BEGIN,
     HALF_HOUR,
+    Sink,
     finish,
     global_model,
     prediction,
@@ -210,3 +212,23 @@ def test_a_letter_is_driven_again_once_its_schema_is_there(sink, writer, log):
     assert "mongo_sink/iot_stream/{}/{} ".format(*bad) in output
     assert "1 accepted, 1 refused again" in output
     assert sink.behind("dead_letters") == 0  # and no letter was written anew
+
+
+def test_letters_go_to_a_topic_that_is_there_and_come_from_it_again(log, mongo, writer, tmp_path):
+    queue = f"letters-{uuid4().hex[:8]}"
+    sink = Sink(log, mongo, tmp_path, **{"errors.deadletterqueue.topic.name": queue})
+    partition, offset = writer.write_bytes("iot_stream", b"no event")
+    code, output = finish(sink.start(), 60)
+    assert code == 2
+    assert f"errors.deadletterqueue.topic.name is '{queue}', and there is no such topic: create it" in output
+
+    admin = AdminClient({"bootstrap.servers": log.bootstrap})
+    admin.create_topics([NewTopic(queue, 1, 1)])[queue].result()
+    sink.catch_up()
+    letter = f"mongo_sink/iot_stream/{partition}/{offset}"
+    code, output = finish(sink.start("redrive", "--letter", letter))
+    assert code == 1
+    assert f"{letter} {sink.tag}-sensor-readings: NotAvroError: " in output
+    assert sink.database.dead_letters.count_documents({}) == 0  # which are those of the project's topic
+    admin.delete_topics([queue])[queue].result()
+    sink.database.client.drop_database(sink.database.name)

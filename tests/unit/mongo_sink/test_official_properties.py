@@ -129,6 +129,7 @@ WRONG = [
     ({"topics": "", "topics.regex": "("}, "topics.regex '(' is no regular expression"),
     ({"topics": ""}, "topics is []"),
     ({"errors.deadletterqueue.topic.name": "iot_stream"}, "is 'iot_stream', one of its own topics"),
+    ({"errors.deadletterqueue.topic.name": "window_parts"}, "is 'window_parts', whose readers take no dead letters"),
     ({"document.id.strategy": "PartialValueStrategy"}, "needs document.id.strategy.partial.value.projection.type"),
     ({"document.id.strategy": "PartialKeyStrategy"}, "partial.key.projection.type and HoistField$Key"),
     ({"document.id.strategy": "ProvidedInKeyStrategy"}, "needs HoistField$Key with field _id"),
