@@ -121,8 +121,14 @@ def verify(bootstrap: str, registry: str, view: str, **options: Any) -> None:
     """Hold a view against a fresh replay of what it says that it holds; the sink must not be running."""
     with _told():
         findings = verify_views(_of_view(view, **options), bootstrap, registry, _stopping())
-    for name, (count, sha256), difference in findings:
-        click.echo(f"{name} {count} {sha256} " + (f"differs from a replay at {difference}" if difference else "equal"))
+    for name, (count, sha256), difference, ahead in findings:
+        told = f"differs from a replay at {difference}" if difference else "equal"
+        if ahead:
+            told += (
+                f"; {len(ahead)} ahead of the view's positions, {ahead[0]} the first: "
+                "the sink was ended before it noted them, and writes them again when it starts"
+            )
+        click.echo(f"{name} {count} {sha256} {told}")
     if any(finding.difference for finding in findings):
         sys.exit(1)
 

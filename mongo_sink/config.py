@@ -54,6 +54,10 @@ class MongoConfig(ConnectorConfig):
         """Its collections."""
         return _named(self.uri, self.database, self.collections)
 
+    def gives_no_ids(self, collection: str) -> bool:
+        """Whether the server gives a collection's documents their ``_id``, which is then another in every replay."""
+        return any(each.strategy.business_key for each in self.by_topic.values() if each.collection == collection)
+
     def deletes(self, topic: str) -> bool:
         """Whether a tombstone deletes a document of the topic's collection."""
         return self.by_topic[topic].delete_on_null

@@ -1,10 +1,11 @@
 """One number for a view's content: equal views have equal digests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bson import encode
 from bson.raw_bson import RawBSONDocument
 
 PAGE_BYTES = 32 * 1024 * 1024
@@ -27,22 +28,52 @@ def of(hashes: Hashes) -> Digest:
     return Digest(len(hashes), whole.hexdigest())
 
 
-def first_difference(one: Hashes, other: Hashes) -> str | None:
-    """The first id that is not in both with the same content."""
+def first_difference(one: Hashes, other: Hashes, besides: Container[str] = ()) -> str | None:
+    """The first id, ``besides`` some, that is not in both with the same content."""
     left, right = dict(one), dict(other)
-    return min((id_ for id_ in left.keys() | right.keys() if left.get(id_) != right.get(id_)), default=None)
+    different = (id_ for id_ in left.keys() | right.keys() if left.get(id_) != right.get(id_) and id_ not in besides)
+    return min(different, default=None)
 
 
-def hashes_of_collection(collection: Any) -> Hashes:
-    """Those of a MongoDB collection that nobody writes to, over the documents' BSON as it was written."""
+def hashes_of_collection(
+    collection: Any, servers_ids: bool = False, seen: Callable[[str, Any], object] = lambda id_, document: None
+) -> Hashes:
+    """Those of a MongoDB collection that nobody writes to, over the documents' BSON as it was written.
+
+    Args:
+        collection: which.
+        servers_ids: whether each ``_id`` is the server's, another one wherever the document is written: then its
+            place on the log stands for it.
+        seen: shown each document, and what stands for its ``_id``.
+    """
     raw = collection.with_options(codec_options=collection.codec_options.with_options(document_class=RawBSONDocument))
-    return _hashes((str(document["_id"]), bytes(document.raw)) for document in _pages(raw))
+    content_of = _placed if servers_ids else _whole
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        for document in _pages(raw):
+            id_, content = content_of(document)
+            seen(id_, document)
+            yield id_, content
+
+    return _hashes(contents())
 
 
 def hashes_of_folder(folder: Path, names: Iterable[str]) -> Hashes:
     """Those of the model files in some folders of one."""
     files = [path for name in names for path in (folder / name).glob("*.safetensors")]
     return _hashes((path.relative_to(folder).as_posix(), path.read_bytes()) for path in files)
+
+
+def _whole(document: RawBSONDocument) -> tuple[str, bytes]:
+    return str(document["_id"]), bytes(document.raw)
+
+
+def _placed(document: RawBSONDocument) -> tuple[str, bytes]:
+    log = document.get("_log")
+    if log is None:  # somebody else's
+        return _whole(document)
+    rest = {name: value for name, value in document.items() if name != "_id"}
+    return f"{log['topic']}#{log['partition']}#{log['offset']}", encode(rest)
 
 
 def _hashes(rows: Iterable[tuple[str, bytes]]) -> Hashes:

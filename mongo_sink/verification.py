@@ -5,28 +5,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Signal
-from typing import NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
 from mongo_sink import views, whose_log
 from mongo_sink.config import ConnectorConfig
-from mongo_sink.digest import Digest
 from mongo_sink.replay import Span, build, spans_of, wait_until_empty
 from mongo_sink.task import Properties
 
 BESIDE = "_verify"
 
 
-class Finding(NamedTuple):
-    """Of a collection, or of the model files: its digest, and the first document that a replay makes otherwise."""
-
-    name: str
-    digest: Digest
-    difference: str | None
-
-
-def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> list[Finding]:
+def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> list[views.Compared]:
     """Build every view again beside itself, from what it says that it holds, and compare document by document.
 
     Raises:
@@ -42,9 +32,9 @@ def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stop
     with tempfile.TemporaryDirectory(prefix="fedlog-verify-") as folder, beside(connectors, Path(folder)) as copies:
         build(copies, spans, bootstrap, registry, stopping, apart=True, title="verify")
         return [
-            Finding(name, digest, difference)
-            for properties, copy in zip(connectors, copies, strict=True)
-            for name, digest, difference in views.compared(properties, copy)
+            found
+            for properties, copy, own in zip(connectors, copies, spans, strict=True)
+            for found in views.compared(properties, copy, {(span.topic, span.partition): span.end for span in own})
         ]
 
 

@@ -162,6 +162,11 @@ def test_verification_names_the_first_document_that_is_another(sink, writer):
     assert output.count(" equal") == len(sink.digests())
 
     row = sink.database.sensor_readings.find_one({"position": 50})
+    ahead = {**row, "_id": "ahead", "_log": {**row["_log"], "offset": 10**6}}  # as of a sink killed before it noted it
+    sink.database.sensor_readings.insert_one(ahead)
+    code, output = finish(sink.start("verify"))
+    assert code == 0, output
+    assert " equal; 1 ahead of the view's positions, ahead the first: the sink was ended before" in output
     sink.database.sensor_readings.update_one({"_id": row["_id"]}, {"$set": {"temperature": 99.0}})
     (sink.models / f"local/{devices[1]}.safetensors").unlink()
     code, output = finish(sink.start("verify"))

@@ -6,10 +6,13 @@ from confluent_kafka import KafkaError, KafkaException
 from pymongo.errors import OperationFailure
 
 from mongo_sink import __main__ as command_line
+from mongo_sink.digest import Digest
 from mongo_sink.preparing import PreparationError
 from mongo_sink.redrive import Outcome
+from mongo_sink.views import Compared
 from schemas.events import DeadLetter
 
+SERVERS = ("--bootstrap", "b", "--registry", "r", "--mongo", "mongodb://m", "--database", "d", "--models", "m")
 LETTERS = [
     DeadLetter(f"mongo_sink/{topic}/0/{offset}", "mongo_sink", topic, 0, offset, b"k", 0, "E", "m", b"")
     for topic, offset in (("iot_stream", 1), ("iot_stream", 2), ("predictions", 3))
@@ -30,8 +33,7 @@ def run(monkeypatch):
 
         monkeypatch.setattr(command_line, "redrive_letters", redrive)
         monkeypatch.setattr(command_line, "_stopping", Signal)
-        servers = ("--bootstrap", "b", "--registry", "r", "--mongo", "mongodb://m", "--database", "d", "--models", "m")
-        return CliRunner().invoke(command_line.redrive, [*servers, *arguments])
+        return CliRunner().invoke(command_line.redrive, [*SERVERS, *arguments])
 
     return ran
 
@@ -78,3 +80,26 @@ def test_what_ends_it_is_a_sentence(run, error, sentence):
     done = run("--topic", "predictions", broken=error)
     assert done.output.splitlines() == ["mongo_sink/predictions/0/3 readings: accepted", sentence]
     assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+
+
+def test_a_verification_tells_what_differs_from_what_is_ahead(monkeypatch):
+    found = [
+        Compared("a", Digest(3, "abc"), None, []),
+        Compared("b", Digest(4, "abd"), None, ["x", "y"]),
+        Compared("c", Digest(5, "abe"), "z", ["x"]),
+    ]
+
+    def verified(count):
+        monkeypatch.setattr(command_line, "verify_views", lambda *_: found[:count])
+        monkeypatch.setattr(command_line, "_stopping", Signal)
+        return CliRunner().invoke(command_line.verify, SERVERS)
+
+    why = "the sink was ended before it noted them, and writes them again when it starts"
+    assert verified(2).output.splitlines() == [
+        "a 3 abc equal",
+        f"b 4 abd equal; 2 ahead of the view's positions, x the first: {why}",
+    ]
+    assert verified(2).exit_code == 0
+    last = verified(3).output.splitlines()[-1]
+    assert last == f"c 5 abe differs from a replay at z; 1 ahead of the view's positions, x the first: {why}"
+    assert verified(3).exit_code == 1

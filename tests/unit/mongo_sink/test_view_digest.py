@@ -21,3 +21,5 @@ def test_the_first_document_that_is_another_is_named():
     assert first_difference(one, [("a", b"1"), ("b", b"3"), ("d", b"4")]) == "b"
     assert first_difference(one, [*one, ("c", b"3")]) == "c"
     assert first_difference(one, one[1:]) == "a"
+    assert first_difference(one, one[2:], besides={"a"}) == "b"
+    assert first_difference(one, one[2:], besides={"a", "b"}) is None
