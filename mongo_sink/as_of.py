@@ -18,6 +18,8 @@ from schemas.topics import TOPICS
 from schemas.wire import iso
 
 TOPIC, COMMANDS = "global_models", "model_commands"
+CLOCKED = {COMMANDS, *(n for n, spec in TOPICS.items() if spec.config.get("message.timestamp.type") == "LogAppendTime")}
+"""Topics whose records' timestamps are of somebody's clock: they are no moments of event time."""
 _PLACE = re.compile(r"(?P<topic>\w+)/(?P<partition>\d+)/(?P<offset>\d+)")
 
 
@@ -60,8 +62,14 @@ def resolve(text: str, bootstrap: str, registry: str) -> Moment:
         registry: of schemas.
 
     Raises:
-        UnknownMomentError: it is none of these, or nothing on the log has that name.
+        UnknownMomentError: it is none of these, or nothing on the log has that name, or nothing says when it was.
     """
+    place = _PLACE.fullmatch(text)
+    if place and place["topic"] in CLOCKED:
+        raise UnknownMomentError(
+            f"{text} is no moment of event time, for records of {place['topic']} are stamped by a clock: "
+            "name the version that was the newest, or came next"
+        )
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "as-of", "enable.auto.commit": False})
     try:
         models = list(_models(bootstrap, Codec(registry)))
@@ -71,7 +79,7 @@ def resolve(text: str, bootstrap: str, registry: str) -> Moment:
                 newest = max((model.version for model in models), default=0)
                 raise UnknownMomentError(f"version {text} is not on the log: the newest is {newest}")
             return moment(models, found[0].window_end, int(text), {})
-        if place := _PLACE.fullmatch(text):
+        if place:
             where = TopicPartition(place["topic"], int(place["partition"]), int(place["offset"]))
             until = _timestamp(consumer, where)
             return moment(models, until, None, {(where.topic, where.partition): where.offset + 1})

@@ -164,9 +164,16 @@ def _batches(worker: Worker, spans: Sequence[Span], stopping: Signal, moment: Mo
 
 
 def _held(moment: Moment, message: Message) -> bool:
-    headers = dict(message.headers() or [])
-    version = int(headers["version"]) if message.topic() == MODELS and "version" in headers else None
+    version = _version(message) if message.topic() == MODELS else None
     return moment.holds(message.topic(), message.partition(), message.offset(), message.timestamp()[1], version)
+
+
+def _version(message: Message) -> int | None:
+    """What a model's header says; where it says nothing of the kind, the record's timestamp has to do."""
+    try:
+        return int(dict(message.headers() or []).get("version") or b"")
+    except ValueError:
+        return None
 
 
 def _place(message: Message) -> tuple[str, int]:
