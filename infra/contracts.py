@@ -4,6 +4,7 @@
 """
 
 import logging
+from collections.abc import Mapping
 
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -25,16 +26,24 @@ def establish(settings: Settings) -> None:
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
     present = admin.list_topics(timeout=10).topics
-    missing = [spec for spec in TOPICS.values() if spec.name not in present]
-    new = [NewTopic(spec.name, spec.partitions, 1, config=spec.config) for spec in missing]
-    for name, created in (admin.create_topics(new) if new else {}).items():
-        created.result()
-        logger.info("created topic %s", name)
+    create(admin, {name: spec for name, spec in TOPICS.items() if name not in present})
     _configure(admin, [spec for spec in TOPICS.values() if spec.name in present])
     client = SchemaRegistryClient({"url": settings.registry})
     for spec in TOPICS.values():
         schema_id = register(client, spec)
         logger.info("%s is schema %d", spec.subject, schema_id)
+
+
+def create(admin: AdminClient, specs: Mapping[str, TopicSpec]) -> None:
+    """Create topics of these names.
+
+    Raises:
+        KafkaException: one is there, or cannot be created.
+    """
+    new = [NewTopic(name, spec.partitions, 1, config=spec.config) for name, spec in specs.items()]
+    for name, created in (admin.create_topics(new) if new else {}).items():
+        created.result()
+        logger.info("created topic %s", name)
 
 
 def _configure(admin: AdminClient, specs: list[TopicSpec]) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from confluent_kafka import Message
 
+from infra.archive import retaining
 from infra.archive.manifest import Manifest, Partition, path_of, sum_of
 from infra.archive.reading import LogReader, timestamp_of
 from infra.archive.records import ArchiveError, Place
 from infra.archive.writing import Write
-from schemas.topics import FOREVER, TOPICS
+from infra.retraining.names import spec_of
 
 
 def check_files(folder: Path, archive: Manifest) -> None:
@@ -19,7 +20,7 @@ def check_files(folder: Path, archive: Manifest) -> None:
     Raises:
         ArchiveError: a file is damaged or missing, a topic unknown, or an offset without a record.
     """
-    if unknown := archive.topics.keys() - TOPICS.keys():
+    if unknown := [name for name in archive.topics if spec_of(name) is None]:
         raise ArchiveError(
             f"{folder} has topics that this version of Fedlog does not know ({', '.join(sorted(unknown))}): "
             "import it with the one that exported it."
@@ -47,7 +48,7 @@ def check_bounds(place: Place, partition: Partition, low: int, high: int) -> Non
         ArchiveError: it is not.
     """
     # Where a topic forgets, the broker may have begun to since an earlier import was through.
-    forgets = TOPICS[place.topic].config["retention.ms"] != FOREVER["retention.ms"]
+    forgets = place.topic in retaining.forgetting([place.topic])
     if high > partition.end or (low > partition.first and not forgets):
         raise not_empty(place)
 

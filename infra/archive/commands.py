@@ -11,15 +11,18 @@ from infra.settings import Settings
 @click.command("export")
 @click.argument("folder", type=click.Path(path_type=Path))
 def export_log(folder: Path) -> None:
-    """Write every topic into a new folder of Avro files."""
+    """Write every topic of Fedlog's, retrainings' too, into a new folder of Avro files."""
     # Here, as with import: no other command should wait for what these take to be loaded.
-    from infra.archive.export import export
+    from infra.archive.export import export, left_out
     from infra.archive.servers import log_of
 
     settings = Settings()
     with log_of(settings):
         archive = export(settings, folder)
+        others = left_out(settings)
     say(f"{archive.said()} in {folder}. On another machine: `make import DIR=…`, then `make up`.")
+    if others:
+        say(f"Left out, for they are none of Fedlog's: {', '.join(others)}.")
     if gaps := archive.gaps():
         raise click.ClickException(
             f"Offsets without a record in {', '.join(gaps)}: the folder can be read, but not be imported."

@@ -12,6 +12,7 @@ from infra.archive.progress import progress
 from infra.archive.reading import LogReader, bounds, partitions_of, timestamp_of
 from infra.archive.records import ArchiveError, LogRecord, Place
 from infra.archive.registered import WrittenWith, client_of
+from infra.retraining.names import spec_of
 from infra.settings import Settings
 from schemas.topics import TOPICS
 
@@ -20,7 +21,7 @@ CAUSES = ("model_commands", "iot_stream")
 
 
 def export(settings: Settings, folder: Path, segment_records: int = SEGMENT_RECORDS) -> Manifest:
-    """Write every topic, up to where it ends now, into a new folder; the folder is there once it is whole.
+    """Write every topic of Fedlog's, up to where it ends now, into a new folder; it is there once it is whole.
 
     Raises:
         ArchiveError: the folder exists, or the log cannot be read.
@@ -44,7 +45,8 @@ def export(settings: Settings, folder: Path, segment_records: int = SEGMENT_RECO
                 advance(place)
     finally:
         reader.close()
-    topics: dict[str, dict[int, Partition]] = {name: {} for name in TOPICS}
+    retrained = sorted({place.topic for place in noted} - TOPICS.keys())
+    topics: dict[str, dict[int, Partition]] = {name: {} for name in (*TOPICS, *retrained)}
     for place, writer in writers.items():
         topics[place.topic][place.partition] = writer.close(*noted[place])
     whole = Manifest(schemas=schemas.kept(), unknown_schema_ids=sorted(schemas.unknown), topics=topics)
@@ -53,16 +55,24 @@ def export(settings: Settings, folder: Path, segment_records: int = SEGMENT_RECO
     return whole
 
 
+def left_out(settings: Settings) -> list[str]:
+    """The topics on the log that are somebody else's, less those that servers and clients keep for themselves."""
+    present = partitions_of(AdminClient({"bootstrap.servers": settings.bootstrap}))
+    return sorted(name for name in present if spec_of(name) is None and "__" not in name)
+
+
 def _places(admin: AdminClient) -> list[Place]:
     """The partitions of every topic, in the order in which their ends are to be noted.
 
     An event is written after what it points at: so that this is in the archive too, its own topic's end comes first.
+    What a retraining has made of the readings is on the log once that is over, and points at nothing later.
     """
     present = partitions_of(admin)
     if missing := [name for name in TOPICS if name not in present]:
         raise ArchiveError(f"The log lacks {', '.join(missing)}: `make up` creates what is missing.")
     effects = [name for name in reversed(TOPICS) if name not in CAUSES]
-    return [Place(name, partition) for name in (*effects, *CAUSES) for partition in present[name]]
+    retrained = sorted(name for name in present if spec_of(name) and name not in TOPICS)
+    return [Place(name, partition) for name in (*retrained, *effects, *CAUSES) for partition in present[name]]
 
 
 def _kept(schemas: WrittenWith, message: Message) -> LogRecord:

@@ -16,8 +16,9 @@ from infra.archive.reading import LogReader, bounds, partitions_of
 from infra.archive.records import ArchiveError, Place
 from infra.archive.registered import WriteWith, client_of
 from infra.archive.writing import Stream, Write, write
+from infra.retraining.names import spec_of
 from infra.settings import Settings
-from schemas.topics import TOPICS
+from schemas.topics import TopicSpec
 
 FILLER = Write(0, None, None, [("fedlog.archive", b"filler")])
 """What lies before a partition's first record until all are there, so that this one comes to its offset."""
@@ -47,6 +48,7 @@ def load(settings: Settings, folder: Path) -> Manifest:
             reader.close()
         values.register(archive.unknown_schema_ids)
         contracts.establish(settings)
+        contracts.create(admin, _missing(admin, archive))
         retaining.take(admin, archive.topics)
         write(settings.bootstrap, streams, advance)
     _delete_fillers(admin, archive)
@@ -62,7 +64,7 @@ def _there(admin: AdminClient, archive: Manifest) -> dict[Place, tuple[int, int]
     """
     present = partitions_of(admin)
     for topic, found in archive.topics.items():
-        numbers = present.get(topic, list(range(TOPICS[topic].partitions)))
+        numbers = present.get(topic, list(range(_spec(topic).partitions)))
         if sorted(found) != numbers:
             raise ArchiveError(
                 f"{topic} has {len(found)} partitions in the archive, and {len(numbers)} here: "
@@ -72,6 +74,18 @@ def _there(admin: AdminClient, archive: Manifest) -> dict[Place, tuple[int, int]
     for place, partition in archive.partitions():
         check_bounds(place, partition, *there.setdefault(place, (0, 0)))
     return there
+
+
+def _missing(admin: AdminClient, archive: Manifest) -> dict[str, TopicSpec]:
+    """The retrainings' topics, which no contract creates, less those that are there."""
+    present = partitions_of(admin)
+    return {topic: _spec(topic) for topic in archive.topics if topic not in present}
+
+
+def _spec(topic: str) -> TopicSpec:
+    spec = spec_of(topic)
+    assert spec is not None, f"{topic} has passed check_files"
+    return spec
 
 
 def _writes(folder: Path, archive: Manifest, place: Place, values: WriteWith) -> Iterator[Write]:

@@ -50,7 +50,7 @@ class WrittenWith:
         if schema_id in self.unknown or (schema_id not in self._ids and not self._came(schema_id)):
             return None, value
         candidates = self._ids[schema_id]
-        subject = f"{topic}-value"
+        subject = f"{topic.rpartition('.')[2]}-value"  # a retraining's topics have the original's schemas
         schema = next((schema for schema in candidates if schema.subject == subject), candidates[0])
         self._used.add(schema)
         return schema, value[_HEADER:]

@@ -12,18 +12,20 @@ TAKING = {"retention.ms": "-1", "message.timestamp.type": "CreateTime"}
 
 def take(admin: AdminClient, topics: Iterable[str]) -> None:
     """Have topics keep what they get, as they get it."""
-    for topic in _forgetting(topics):
+    for topic in forgetting(topics):
         _set(admin, topic, TAKING)
 
 
 def forget(admin: AdminClient, topics: Iterable[str]) -> None:
     """Have topics be again as their contract says."""
-    for topic in _forgetting(topics):
+    for topic in forgetting(topics):
         _set(admin, topic, {name: TOPICS[topic].config[name] for name in TAKING})
 
 
-def _forgetting(topics: Iterable[str]) -> list[str]:
-    return [topic for topic in topics if TOPICS[topic].config["retention.ms"] != TAKING["retention.ms"]]
+def forgetting(topics: Iterable[str]) -> list[str]:
+    """Those of the topics that do not keep all; what a retraining makes is kept."""
+    asked = (topic for topic in topics if topic in TOPICS)
+    return [topic for topic in asked if TOPICS[topic].config["retention.ms"] != TAKING["retention.ms"]]
 
 
 def _set(admin: AdminClient, topic: str, config: dict[str, str]) -> None:

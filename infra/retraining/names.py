@@ -4,7 +4,7 @@ import re
 
 import click
 
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, TopicSpec
 
 DERIVED = ("local_updates", "global_models", "predictions", "dead_letters")
 """What training and aggregation make of the readings."""
@@ -26,6 +26,14 @@ def prefixed(prefix: str, topic: str) -> str:
     if not _PREFIX.fullmatch(prefix):
         raise RetrainingError(f"{prefix!r} is no prefix of topics: take letters, digits, - and _, 61 at most.")
     return f"{prefix}.{topic}"
+
+
+def spec_of(name: str) -> TopicSpec | None:
+    """What a topic on the log is: one of Fedlog's, or a retraining's of it; None where it is somebody else's."""
+    prefix, dot, topic = name.rpartition(".")
+    if not dot:
+        return TOPICS.get(name)
+    return TOPICS[topic] if topic in DERIVED and _PREFIX.fullmatch(prefix) else None
 
 
 def all_of(prefix: str) -> dict[str, str]:

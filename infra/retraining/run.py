@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
 from pydantic import ValidationError
 
 from forecaster.config import configured
@@ -64,7 +64,7 @@ def retrain(settings: Settings, prefix: str, changes: Mapping[str, Any], again: 
         with serving(own, "kafka", "registry"):
             _train(settings, own, ranges)
             made = noted(own, list(DERIVED))
-            _create(admin, names)
+            contracts.create(admin, {name: TOPICS[topic] for topic, name in names.items()})
             copy(own, settings, made, names, title="keeping")
     except StartError as error:
         raise RetrainingError(f"The second system does not start: {error}") from error
@@ -94,13 +94,6 @@ def _refuse(admin: AdminClient, prefix: str, topics: list[str], again: bool) -> 
         deleted.result()
     while any(name in partitions_of(admin) for name in there):
         time.sleep(0.2)
-
-
-def _create(admin: AdminClient, names: Mapping[str, str]) -> None:
-    specs = {name: TOPICS[topic] for topic, name in names.items()}
-    new = [NewTopic(name, spec.partitions, 1, config=spec.config) for name, spec in specs.items()]
-    for created in admin.create_topics(new).values():
-        created.result()
 
 
 def _train(settings: Settings, own: Settings, ranges: Bounds) -> None:

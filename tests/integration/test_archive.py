@@ -15,12 +15,14 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
+from infra import contracts
 from infra.archive import manifest
 from infra.archive.export import export
 from infra.archive.load import load
 from infra.archive.reading import LogReader, bounds
 from infra.archive.records import ArchiveError, Place
 from infra.archive.writing import Stream, Write, write
+from infra.retraining.names import DERIVED
 from infra.settings import ROOT
 from infra.standalone import isolated, serving
 from schemas.codec import Codec, UndecodableRecord, plain
@@ -34,7 +36,8 @@ OLDER = (ROOT / "tests/unit/schemas/published/predictions.v3.avsc").read_text("u
 STRANGER = '{"type": "record", "name": "Stranger", "fields": [{"name": "word", "type": "string"}]}'
 READINGS = 16_000
 LARGE = bytes(3 * 2**20)
-PLACES = [Place(name, partition) for name, spec in TOPICS.items() for partition in range(spec.partitions)]
+RETRAINED = [f"archived.{name}" for name in DERIVED]
+PLACES = [Place(name, partition) for name in (*TOPICS, *RETRAINED) for partition in range(4)]
 UNKNOWN = b"\0\x7f\xff\xff\xff" + b"what"
 
 
@@ -49,7 +52,12 @@ def fill(settings):
         producer.produce(topic, value, key, partition, headers=list(headers), timestamp=timestamp)
         producer.poll(0)
 
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap})
+    contracts.create(admin, {f"archived.{name}": TOPICS[name] for name in DERIVED})
     records = [codec.encode(event) for event in SAMPLES]
+    for record in records:
+        if record.topic in DERIVED:
+            put(f"archived.{record.topic}", record.value, record.key, record.headers, record.timestamp, 1)
     for turn in range(6):
         for record in records:
             put(record.topic, record.value, record.key, record.headers, record.timestamp, turn % 4)
@@ -72,7 +80,6 @@ def fill(settings):
         record = codec.encode(event)
         put(record.topic, record.value, record.key, record.headers, record.timestamp, number % 4)
     assert producer.flush(60) == 0
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap})
     # The moment that other producers cannot write.
     zero = Write(0, b"k", codec.encode(SAMPLES[4]).value, [])
     place = Place("dead_letters", 3)
@@ -103,7 +110,7 @@ def contents(settings):
         place = Place(message.topic(), message.partition())
         value = message.value()
         try:
-            event = codec.decode(place.topic, value)
+            event = codec.decode(place.topic.removeprefix("archived."), value)
         except UndecodableRecord as error:
             event = type(error)
         known = value and len(value) >= 5 and value[0] == 0 and value != UNKNOWN
@@ -119,7 +126,10 @@ def contents(settings):
 def source(log_servers):
     emptied(log_servers)
     fill(log_servers)
-    return log_servers
+    yield log_servers
+    admin = AdminClient({"bootstrap.servers": log_servers.bootstrap})
+    for deleted in admin.delete_topics(RETRAINED).values():
+        deleted.result()
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +165,19 @@ def test_a_folder_is_whole_or_not_there(source, archive, tmp_path, monkeypatch):
     assert not (tmp_path / "log").exists()
     with pytest.raises(ArchiveError, match=r"log\.partial is there.*delete it"):
         export(source, tmp_path / "log")
+
+
+def test_what_is_left_out_is_named(source, tmp_path):
+    admin = AdminClient({"bootstrap.servers": source.bootstrap})
+    strange = ["my.letters", "archived.iot_stream"]
+    for created in admin.create_topics([NewTopic(name, 1, 1) for name in strange]).values():
+        created.result()
+    process = infra(source, "export", str(tmp_path / "log"))
+    output, _ = process.communicate(timeout=240)
+    for deleted in admin.delete_topics(strange).values():
+        deleted.result()
+    assert process.returncode == 0, output
+    assert "Left out, for they are none of Fedlog's: archived.iot_stream, my.letters." in " ".join(output.split())
 
 
 def test_anybody_reads_it(source, archive):
@@ -238,7 +261,8 @@ def test_another_log_is_made_from_it(source, archive, tmp_path):
     process = infra(target, "export", str(tmp_path / "again"))
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
-    assert f"records of {len(TOPICS)} topics" in output
+    assert f"records of {len(TOPICS) + len(RETRAINED)} topics" in output
+    assert "Left out" not in output
     assert manifest.read(tmp_path / "again") == manifest.read(archive)
 
 

@@ -1,12 +1,13 @@
 """What is found out before the first record is written, and what a schema's id means."""
 
 import json
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from infra.archive import checking, manifest, partitions
+from infra.archive import checking, export, manifest, partitions
 from infra.archive.checking import check_bounds, check_files, check_prefix
 from infra.archive.manifest import Manifest, Partition
 from infra.archive.partitions import PartitionWriter
@@ -195,3 +196,29 @@ def test_a_prefix_is_compared_record_by_record(monkeypatch, there):
     check_prefix(SimpleNamespace(read=lambda _: WRITES), PLACE, 0, 3, iter(WRITES))
     with pytest.raises(ArchiveError, match="nothing has been written"):
         check_prefix(SimpleNamespace(read=lambda _: there), PLACE, 0, 3, iter(WRITES))
+
+
+def test_a_retraining_goes_along_and_what_is_somebody_elses_does_not(monkeypatch):
+    strange = ("letters", "robust.iot_stream", "__consumer_offsets", "app-__leader")
+    present = {name: [0, 1] for name in (*strange, *TOPICS, "robust.predictions", "robust.local_updates")}
+    monkeypatch.setattr(export, "partitions_of", lambda admin: present)
+    topics = [place.topic for place in export._places(None)]
+    assert set(topics) == {*TOPICS, "robust.predictions", "robust.local_updates"}
+    assert len(topics) == 2 * len(set(topics))
+    assert max(map(topics.index, ("robust.predictions", "robust.local_updates"))) < topics.index("local_updates")
+    assert topics[-2:] == ["iot_stream"] * 2
+    monkeypatch.setattr(export, "AdminClient", lambda config: None)
+    assert export.left_out(SimpleNamespace(bootstrap="")) == ["letters", "robust.iot_stream"]
+
+
+def test_a_value_of_a_retraining_names_the_originals_schema():
+    client = Registry(**{"a-value": [READING], "predictions-value": []})
+    client.subjects["predictions-value"] = client.subjects["a-value"]
+    assert WrittenWith(client).split("robust.predictions", framed(1))[0].subject == "predictions-value"
+
+
+@pytest.mark.parametrize(("topic", "known"), [("robust.predictions", True), ("robust.iot_stream", False), ("x", False)])
+def test_topics_that_are_nobodys_are_refused(tmp_path, topic, known):
+    archive = Manifest(schemas=[], unknown_schema_ids=[], topics={topic: {}})
+    with nullcontext() if known else pytest.raises(ArchiveError, match=f"does not know \\({topic}\\)"):
+        check_files(tmp_path, archive)

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.config import CHOSEN, Config, configured
-from infra.retraining.names import DERIVED, RetrainingError, all_of, prefixed
+from infra.retraining.names import DERIVED, RetrainingError, all_of, prefixed, spec_of
 from infra.retraining.pace import BEHIND_MS, QUIET_S, STALLED_S, Progress
 from infra.retraining.scores import Scores, added, beside
 from schemas.events import SENSORS
+from schemas.topics import TOPICS
 
 NOON = datetime(2004, 3, 4, 12, tzinfo=UTC)
 
@@ -106,3 +107,14 @@ def test_errors_are_those_of_the_targets_that_both_have(one, other):
             }
             assert worst == pytest.approx(max(own.values()))
             assert own[name] == pytest.approx(worst)
+
+
+@pytest.mark.parametrize("name", ["iot_stream", "predictions"])
+def test_a_topic_is_known_by_its_name(name):
+    assert spec_of(name) is TOPICS[name]
+
+
+def test_a_retrainings_topic_is_known_by_its_prefix():
+    assert {topic: spec_of(name) for topic, name in all_of("robust").items()} == {t: TOPICS[t] for t in DERIVED}
+    for other in ("robust.iot_stream", ".predictions", "a.b.predictions", "../predictions", "robust.", "letters"):
+        assert spec_of(other) is None
