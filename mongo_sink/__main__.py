@@ -15,6 +15,8 @@ from pymongo.errors import PyMongoError
 
 from mongo_sink import config, interpreter, views
 from mongo_sink.as_of import UnknownMomentError, resolve
+from mongo_sink.comparison import digests
+from mongo_sink.preparing import PreparationError
 from mongo_sink.redrive import redrive as redrive_letters
 from mongo_sink.replay import SinkRunningError, build, spans_of
 from mongo_sink.replay import replay as replay_views
@@ -207,7 +209,7 @@ def _of_view(view: str, **options: Any) -> list[Properties]:
 def _show(connectors: list[Properties]) -> None:
     try:
         for properties in connectors:
-            for name, (count, sha256) in views.digests(properties).items():
+            for name, (count, sha256) in digests(properties).items():
                 click.echo(f"{name} {count} {sha256}")
     except PyMongoError as error:
         raise click.ClickException(f"MongoDB: {error}") from error

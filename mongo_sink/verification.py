@@ -9,6 +9,7 @@ from threading import Event as Signal
 from confluent_kafka.admin import AdminClient
 
 from mongo_sink import views, whose_log
+from mongo_sink.comparison import Compared, compared
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.replay import Span, build, spans_of, wait_until_empty
 from mongo_sink.task import Properties
@@ -16,7 +17,7 @@ from mongo_sink.task import Properties
 BESIDE = "_verify"
 
 
-def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> list[views.Compared]:
+def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stopping: Signal) -> list[Compared]:
     """Build every view again beside itself, from what it says that it holds, and compare document by document.
 
     Raises:
@@ -34,7 +35,7 @@ def verify(connectors: Sequence[Properties], bootstrap: str, registry: str, stop
         return [
             found
             for properties, copy, own in zip(connectors, copies, spans, strict=True)
-            for found in views.compared(properties, copy, {(span.topic, span.partition): span.end for span in own})
+            for found in compared(properties, copy, {(span.topic, span.partition): span.end for span in own})
         ]
 
 

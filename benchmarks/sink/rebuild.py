@@ -15,7 +15,8 @@ from benchmarks.sink import events as made
 from infra import contracts
 from infra.settings import Settings
 from infra.standalone import isolated, serving
-from mongo_sink import config, interpreter, views
+from mongo_sink import config, interpreter
+from mongo_sink.comparison import digests
 from mongo_sink.replay import Rebuilt, replay
 from schemas.events import Event
 
@@ -66,7 +67,7 @@ def rebuild(settings: Settings) -> tuple[Rebuilt, dict[str, int]]:
     connectors = config.load(config.CONNECTORS, given)
     click.echo("rebuilding", err=True)
     rebuilt = replay(connectors, settings.bootstrap, settings.registry, Signal())
-    kept = {name: found.documents for each in connectors for name, found in views.digests(each).items()}
+    kept = {name: found.documents for each in connectors for name, found in digests(each).items()}
     return rebuilt, kept
 
 

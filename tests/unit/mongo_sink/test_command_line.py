@@ -6,10 +6,10 @@ from confluent_kafka import KafkaError, KafkaException
 from pymongo.errors import OperationFailure
 
 from mongo_sink import __main__ as command_line
+from mongo_sink.comparison import Compared
 from mongo_sink.digest import Digest
 from mongo_sink.preparing import PreparationError
 from mongo_sink.redrive import Outcome
-from mongo_sink.views import Compared
 from schemas.events import DeadLetter
 
 SERVERS = ("--bootstrap", "b", "--registry", "r", "--mongo", "mongodb://m", "--database", "d", "--models", "m")

@@ -7,7 +7,7 @@ from bson import ObjectId, encode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 
-from mongo_sink import views
+from mongo_sink import comparison
 
 PLAIN = {
     "name": "readings",
@@ -47,9 +47,10 @@ class Collection:
 def compared(monkeypatch):
     def compare(properties, documents, copies, held=None):
         server = {name: {"iot_stream": Collection(each)} for name, each in (("here", documents), ("there", copies))}
-        monkeypatch.setattr(views, "connect", lambda uri: nullcontext(server))
-        (found,) = views.compared(properties, {**properties, "database": "there"}, held or {("iot_stream", 0): 100})
-        assert views.digests(properties)["iot_stream"] == found.digest
+        monkeypatch.setattr(comparison, "connect", lambda uri: nullcontext(server))
+        copy = {**properties, "database": "there"}
+        (found,) = comparison.compared(properties, copy, held or {("iot_stream", 0): 100})
+        assert comparison.digests(properties)["iot_stream"] == found.digest
         return found
 
     return compare

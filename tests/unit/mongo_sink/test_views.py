@@ -3,6 +3,7 @@ import re
 import pytest
 
 from mongo_sink import config, views
+from mongo_sink.comparison import digests
 from mongo_sink.config import CONNECTORS, ConfigError
 
 MONGO = {"connection.uri": "mongodb://127.0.0.1:9", "database": "test"}
@@ -66,8 +67,8 @@ def test_what_is_deleted_of_model_files_is_what_is_compared(connectors, tmp_path
     for path in ("local/mote-07", "global/v000001", "local/local/mote-07", "other"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{path}.safetensors").write_bytes(b"1")
-    assert views.digests(files)["model files"].documents == 2
+    assert digests(files)["model files"].documents == 2
     views.clear(files)
-    assert views.digests(files)["model files"].documents == 0
+    assert digests(files)["model files"].documents == 0
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.safetensors"))
     assert left == ["local/local/mote-07.safetensors", "other.safetensors"]
