@@ -22,9 +22,9 @@ class StartError(RuntimeError):
 
 
 def isolated(home: Path, **changes: Any) -> Settings:
-    """Settings with their own home, cache, registry and free ports."""
+    """Settings with their own home, cache, registry, document store and free ports."""
     free: dict[str, Any] = dict(zip(ports.PORTS, ports.free(len(ports.PORTS)), strict=True))
-    return Settings(home=home, cache=home / "cache", **free, **{"registry_url": "", **changes})
+    return Settings(home=home, cache=home / "cache", **free, **{"mongo": "", "registry_url": "", **changes})
 
 
 def launched(settings: Settings, name: str) -> subprocess.Popen[bytes]:

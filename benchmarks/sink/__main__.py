@@ -1,4 +1,7 @@
-"""``make bench-sink``: our sink beside MongoDB's own connector and bare pymongo, on the same events, in one run."""
+"""``make bench-sink``: our sink beside MongoDB's own connector and bare pymongo, on the same events, in one run.
+
+It brings its own server, and leaves the one at ``FEDLOG_MONGO`` alone.
+"""
 
 import json
 import platform

@@ -1,4 +1,7 @@
-"""``make bench-replay``: every view rebuilt from a million events, and the server's share of the time."""
+"""``make bench-replay``: every view rebuilt from a million events, and the server's share of the time.
+
+It brings its own server, and leaves the one at ``FEDLOG_MONGO`` alone.
+"""
 
 import json
 import shutil

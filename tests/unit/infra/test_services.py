@@ -44,10 +44,16 @@ def test_no_secret_is_on_a_command_line(tmp_path):
     assert secrets.kept(tmp_path / "superset" / "secret_key") == secret
 
 
-def test_a_mongodb_that_runs_elsewhere_is_not_started():
-    settings = Settings(mongo="mongodb://127.0.0.1:1")
+def test_a_mongodb_that_runs_elsewhere_is_not_started(tmp_path, monkeypatch):
+    monkeypatch.setenv("FEDLOG_MONGO", "mongodb://127.0.0.1:1")
+    settings = Settings()
     assert "mongo" not in services(settings)
     assert settings.mongo_uri == "mongodb://127.0.0.1:1"
+    beside = isolated(tmp_path)
+    assert "mongo" in services(beside), "a system beside it leaves that alone: a test's, a benchmark's"
+    assert beside.mongo_uri == f"mongodb://127.0.0.1:{beside.mongo_port}"
+    monkeypatch.setenv("FEDLOG_MONGO", beside.exported()["FEDLOG_MONGO"])
+    assert "mongo" in services(Settings()), "nor do the processes that it starts"
 
 
 def test_a_mongod_on_the_path_is_what_is_started_on_loopback_and_in_this_home(machine, tmp_path):
