@@ -82,10 +82,18 @@ def _registry(settings: Settings) -> Command:
 
 
 def _mongo(settings: Settings) -> Command:
-    folder = settings.home / "mongo"
-    folder.mkdir(parents=True, exist_ok=True)
-    if mongod := shutil.which("mongod"):
-        return Command([mongod, "--dbpath", str(folder), "--bind_ip", HOST, "--port", str(settings.mongo_port)])
+    mongod = shutil.which("mongod")
+    return mongodb(settings, mongod) if mongod else stand_in(settings)
+
+
+def mongodb(settings: Settings, mongod: str) -> Command:
+    """MongoDB proper; ``mongod`` is its program."""
+    folder = str(_documents(settings))
+    return Command([mongod, "--dbpath", folder, "--bind_ip", HOST, "--port", str(settings.mongo_port)])
+
+
+def stand_in(settings: Settings) -> Command:
+    """The embedded stand-in for MongoDB, whatever is on the PATH."""
     return Command(
         [
             f"{java.home(settings, java.MONGO)}/bin/java",
@@ -95,13 +103,20 @@ def _mongo(settings: Settings) -> Command:
             f"{settings.build / 'jars' / 'mongo'}/*",
             "dev.fedlog.mongo.EmbeddedMongo",
             "--data",
-            str(folder / "fedlog.h2"),
+            str(_documents(settings) / "fedlog.h2"),
             "--host",
             HOST,
             "--port",
             str(settings.mongo_port),
         ]
     )
+
+
+def _documents(settings: Settings) -> Path:
+    """The folder of a document store's data, which neither makes itself."""
+    folder = settings.home / "mongo"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _contracts(settings: Settings) -> Command:

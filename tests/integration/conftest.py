@@ -50,13 +50,6 @@ def log(log_servers: Settings) -> Log:
 
 
 @pytest.fixture(scope="session")
-def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    settings = isolated(tmp_path_factory.mktemp("mongo"))
-    with serving(settings, "mongo"):
-        yield settings.mongo_uri
-
-
-@pytest.fixture(scope="session")
 def kcat() -> str:
     found = shutil.which("kcat")
     if not found:

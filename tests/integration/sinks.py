@@ -22,6 +22,7 @@ from mongo_sink.config import CONNECTORS, ConnectorConfig
 from schemas.codec import Codec
 from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate, Measurements, Prediction, Reading
 from schemas.topics import TOPICS
+from tests import mongo_servers
 
 ROOT = Path(__file__).parents[2]
 BEGIN = 1_078_012_800_000  # 2004-02-29
@@ -78,7 +79,7 @@ class Sink:
                 properties |= {name: value for name, value in changes.items() if name in EVERY_CONNECTORS}
             (self._config / path.name).write_text(json.dumps(properties))
             self.topics[f"sink-{properties['name']}"] = properties["topics"].split(",")
-        self.database = MongoClient(mongo, tz_aware=True)[f"sink_{self.tag}"]
+        self.database = MongoClient(mongo, tz_aware=True)[mongo_servers.database(self.tag)]
 
     def start(self, command="run", *more, mongo=None, module=("mongo_sink",), server=0):
         servers = () if command == "digest" else ("--bootstrap", self._log.bootstrap, "--registry", self._log.registry)

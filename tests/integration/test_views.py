@@ -141,7 +141,7 @@ def test_the_state_as_it_was(sink, writer):
         "iot_stream/0/999999": "iot_stream/0/999999 is not on the log",
         "yesterday": "'yesterday' is no version",
     }.items():
-        code, output = finish(sink.start("replay", "--into", "x", "--as-of", wrong))
+        code, output = finish(sink.start("replay", "--into", f"{sink.database.name}_x", "--as-of", wrong))
         assert code == 1
         assert said in output
     code, output = finish(sink.start("replay", "--into", sink.database.name))

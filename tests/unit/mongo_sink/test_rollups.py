@@ -18,6 +18,7 @@ from mongo_sink.rollups.task import RollUpSinkTask
 from mongo_sink.task import SinkTaskContext
 from mongo_sink.writes import ServerNotReadyError
 from schemas.events import UNITS, Measurements, Prediction
+from tests import mongo_servers
 from tests.unit.mongo_sink.sink_events import record
 
 MIDNIGHT = 1_078_358_400_000  # 2004-03-04
@@ -162,21 +163,21 @@ def test_a_forecast_whose_time_has_not_come_is_no_score():
 
 
 @pytest.fixture
-def rollups(stand_in):
+def rollups(mongo):
     reported = []
     context = SinkTaskContext(lambda origin, value, error: reported.append((origin.offset, str(error))), Signal())
-    name = f"t{uuid4().hex[:8]}"
+    name = mongo_servers.database(uuid4().hex[:8])
     made = RollUpSinkTask(context)
     made.start(
         {
             "name": "sums",
             "connector.class": "RollUpSinkConnector",
             "topics": "predictions",
-            "connection.uri": stand_in,
+            "connection.uri": mongo,
             "database": name,
         }
     )
-    with connect(stand_in) as client:
+    with connect(mongo) as client:
         yield made, client[name], reported
         client.drop_database(name)
     made.stop()

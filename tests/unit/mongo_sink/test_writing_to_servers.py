@@ -1,4 +1,4 @@
-"""The task against the embedded stand-in: each way to write, delivered again, ends in the same documents."""
+"""The task against every server at hand: each way to write, delivered again, ends in the same documents."""
 
 from threading import Event as Signal
 from uuid import uuid4
@@ -10,6 +10,7 @@ from mongo_sink.mongo_client import connect
 from mongo_sink.mongo_task import MongoSinkTask
 from mongo_sink.preparing import PreparationError
 from mongo_sink.task import SinkTaskContext
+from tests import mongo_servers
 from tests.unit.mongo_sink.sink_events import NOON, prediction, reading, record, update
 
 pytestmark = pytest.mark.integration
@@ -21,11 +22,11 @@ PARTIAL = {
 
 
 @pytest.fixture
-def server(stand_in):
-    with connect(stand_in) as client:
+def server(mongo):
+    with connect(mongo) as client:
         assert client.write_concern.document == {"w": "majority", "j": True}
-        name = f"t{uuid4().hex[:8]}"
-        yield stand_in, client[name]
+        name = mongo_servers.database(uuid4().hex[:8])
+        yield mongo, client[name]
         client.drop_database(name)
 
 
@@ -151,10 +152,19 @@ def test_a_document_that_is_too_large_is_named_and_the_others_are_written(server
         assert {offset for offset, _ in reported} == {50}
 
 
-def test_a_time_series_is_refused_in_one_sentence_and_leaves_nothing(server):
+def test_a_time_series_is_made_or_else_refused_in_one_sentence_and_leaves_nothing(server):
+    told, database = {"timeseries.timefield": "event_time"}, server[1]
+    database.create_collection("asked", timeseries={"timeField": "event_time"})
+    [asked] = database.list_collections(filter={"name": "asked"})
+    database.drop_collection("asked")
+    if asked.get("type") == "timeseries":
+        assert len(delivered(server, [UPDATES], **told)[0]) == 2 * len(UPDATES)
+        [made] = database.list_collections(filter={"name": "local_updates"})
+        assert made["type"] == "timeseries"
+        return
     with pytest.raises(PreparationError, match="this server has no time series"):
-        delivered(server, [UPDATES], **{"timeseries.timefield": "event_time"})
-    assert server[1].list_collection_names() == []
+        delivered(server, [UPDATES], **told)
+    assert database.list_collection_names() == []
 
 
 def test_a_chain_of_processors_is_what_is_written(server):
