@@ -20,7 +20,8 @@ class Case(NamedTuple):
 
     Attributes:
         hoisted: keys are looked at, by the strategy or by a processor. They are plain text, of which the official
-            connector makes nothing: a transform of Connect's makes it ``{"key": text}``.
+            connector makes nothing: a transform of Connect's makes it ``{"key": text}``, under another name if the
+            properties say so.
         stamped: two fields are of the moment of writing.
         own_ids: each server makes the ``_id``.
         seeded: documents lie there before.
@@ -61,7 +62,23 @@ KEY = _id("FullKeyStrategy")
 PROVIDED = _id("ProvidedInValueStrategy") | _chain("field.renaming.RenameByMapping", "DocumentIdAdder")
 for _topic, _field in zip(TOPICS, ("device_id", "prediction_id", "update_id", "version"), strict=True):
     PROVIDED[f"topic.override.{_topic}.field.renamer.mapping"] = f'[{{"oldName":"value.{_field}","newName":"_id"}}]'
-INSERT, REPLACE, DELETE = (_write(f"{verb}OneDefaultStrategy") for verb in ("Insert", "Replace", "Delete"))
+PARTIAL_KEY = _id("PartialKeyStrategy") | {
+    "document.id.strategy.partial.key.projection.type": "AllowList",
+    "document.id.strategy.partial.key.projection.list": "key",
+}
+PROVIDED_IN_KEY = _id("ProvidedInKeyStrategy") | {"transforms.key.field": "_id"}
+# The few data sets here whose names are UUIDs; all other records are refused, on both sides.
+PROVIDED_UUID = (
+    _id("UuidProvidedInValueStrategy")
+    | _chain("field.renaming.RenameByMapping", "DocumentIdAdder")
+    | {
+        "field.renamer.mapping": '[{"oldName":"value.dataset","newName":"_id"}]',
+        "document.id.strategy.overwrite.existing": "true",
+    }
+)
+INSERT, REPLACE, UPDATE, DELETE = (
+    _write(f"{verb}OneDefaultStrategy") for verb in ("Insert", "Replace", "Update", "Delete")
+)
 # Ordered, which is the default, the official connector gives up the rest of a batch behind a duplicate.
 INSERT_ONCE = INSERT | {"bulk.write.ordered": "false"}
 
@@ -83,9 +100,14 @@ CASES = {
     "partial-updated": Case(PARTIAL | _write("UpdateOneTimestampsStrategy"), stamped=True),
     "business-replaced": Case(PARTIAL | _write("ReplaceOneBusinessKeyStrategy"), own_ids=True),
     "business-updated": Case(PARTIAL | _write("UpdateOneBusinessKeyTimestampStrategy"), stamped=True, own_ids=True),
+    "business-deleted": Case(PARTIAL | _write("DeleteOneBusinessKeyStrategy"), seeded=True),
     "provided-inserted": Case(PROVIDED | INSERT_ONCE, hoisted=True),
     "provided-replaced": Case(PROVIDED | REPLACE, hoisted=True),
+    "provided-in-key": Case(PROVIDED_IN_KEY | INSERT_ONCE, hoisted=True),
+    "provided-uuid": Case(PROVIDED_UUID | REPLACE, hoisted=True),
     "key-replaced": Case(KEY | REPLACE, hoisted=True),
+    "key-updated": Case(KEY | UPDATE, hoisted=True, seeded=True),
+    "partial-key": Case(PARTIAL_KEY | REPLACE, hoisted=True),
     "key-deleted": Case(KEY | DELETE, hoisted=True, seeded=True),
     "key-deleted-on-null": Case(KEY | REPLACE | {"delete.on.null.values": "true"}, hoisted=True, seeded=True),
     "left-out": Case(
@@ -107,7 +129,9 @@ CASES = {
     "no-nulls-and-origin": Case(PLACE | INSERT | _chain("NullFieldValueRemover", "KafkaMetaAdder")),
 }
 # There is nothing to delete in these, and nothing else is done.
-EMPTIED = {("key-deleted", topic) for topic in TOPICS if topic != "local_updates"}
+EMPTIED = {
+    (name, topic) for name in ("key-deleted", "business-deleted") for topic in TOPICS if topic != "local_updates"
+}
 
 
 def properties(name: str, uri: str, database: str) -> dict[str, Any]:
@@ -121,6 +145,6 @@ def properties(name: str, uri: str, database: str) -> dict[str, Any]:
         "database": database,
         "errors.tolerance": "all",
         **collections,
-        **CASES[name].properties,
         **(HOIST if CASES[name].hoisted else {}),
+        **CASES[name].properties,
     }

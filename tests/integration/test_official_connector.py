@@ -19,6 +19,7 @@ from infra.standalone import end
 from schemas.codec import Codec
 from schemas.events import Decision, Evaluation, Measurements, PairedError
 from schemas.wire import WATERMARK
+from tests import mongo_servers
 from tests.integration.conftest import emptied
 from tests.integration.connector_cases import CASES, EMPTIED, TOPICS, properties
 from tests.unit.mongo_sink.sink_events import ERRORS, HALF_HOUR, NOON, global_model, prediction, reading, update
@@ -27,6 +28,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 ROOT = Path(__file__).parents[2]
 DEVICES = ("mote-07", "mote-ü/传感器 7", "🌡", "7", " ")
 NOT_A_NUMBER = 987_654_321  # position of the reading that ours refuses
+NAMES = {whose: mongo_servers.database(whose) for whose in ("official", "ours")}
+UUIDS = ("7F9C24E8-3B12-4FEF-91E0-5F2C6A4D1B30", "0f8fad5bd9cb469fa16570867728950e")
+"""Names of data sets, in both of the forms that a strategy makes an ``_id`` of."""
 
 
 def events():
@@ -38,6 +42,10 @@ def events():
     extremes = {"epoch": 2**53 + 1, "temperature": 5e-324, "humidity": 1e300, "voltage": -0.1, "lap": 2**31 - 1}
     yield reading("extreme", 2**63 - 1)._replace(event_time=NOON * 3, **extremes)
     yield reading("not a number", NOT_A_NUMBER)._replace(temperature=math.nan)
+    for number, name in enumerate(UUIDS, 1):
+        plain = (reading("uuid", number), update(number, "uuid"), global_model(10 + number))
+        for event in (*plain, prediction(f"local/uuid/30/{number}", scored=True)):
+            yield event._replace(dataset=name)
     judged = (Evaluation(3, 2, (PairedError("light", HALF_HOUR, 1, 0.5, 0.25, 1.0),)), Evaluation(4, 2, ()))
     for sequence in (1, 2, 3):
         for device in DEVICES:
@@ -71,6 +79,14 @@ def write(log):
     assert producer.flush(60) == 0
 
 
+def seeds():
+    """What was there before, by key and by business key: of devices with updates, and of one without."""
+    return [
+        {"_id": {"key": device}, "device_id": device, "sequence": Int64(1), "seed": True}
+        for device in (*DEVICES, "stays")
+    ]
+
+
 @pytest.fixture(scope="module")
 def databases(log_servers, mongo, tmp_path_factory):
     """What both have written, by case, in the official connector's database and in ours."""
@@ -78,27 +94,26 @@ def databases(log_servers, mongo, tmp_path_factory):
     client = MongoClient(mongo, tz_aware=True)
     log = emptied(log_servers)
     write(log)
-    for whose in ("official", "ours"):
+    for whose in NAMES:
         (folder / whose).mkdir()
     for name, case in CASES.items():
-        told = properties(name, mongo, "official")
-        for whose in ("official", "ours"):
+        told = properties(name, mongo, NAMES["official"])
+        for whose, database in NAMES.items():
             (folder / whose / f"{name}.json").write_text(json.dumps(told))
             if case.seeded:
-                seeds = [{"_id": {"key": device}, "seed": True} for device in (*DEVICES, "stays")]
-                client[whose][f"{name}.local_updates"].insert_many(seeds)
+                client[database][f"{name}.local_updates"].insert_many(seeds())
     run_ours(log, folder / "ours")
     with connecting(log_servers, sorted((folder / "official").iterdir()), folder / "connect") as connect:
         catch_up(connect, log.bootstrap)
-    yield client.official, client.ours
-    for name in ("official", "ours"):
+    yield client[NAMES["official"]], client[NAMES["ours"]]
+    for name in NAMES.values():
         client.drop_database(name)
     client.close()
 
 
 def run_ours(log, folder):
     argv = [sys.executable, "-m", "mongo_sink", "run", "--bootstrap", log.bootstrap, "--registry", log.registry]
-    argv += ["--database", "ours", "--config-dir", str(folder)]
+    argv += ["--database", NAMES["ours"], "--config-dir", str(folder)]
     with (folder.parent / "ours.log").open("w+") as out:
         process = subprocess.Popen(argv, cwd=ROOT, stdout=out, stderr=out)
         try:
