@@ -12,7 +12,7 @@ from aggregator_stream.http.guards import json_body, writer
 from aggregator_stream.http.metrics import Derived
 from aggregator_stream.http.openapi import answers, schema_of
 from aggregator_stream.http.posting import PostedUpdate, check, parsed
-from aggregator_stream.http.problems import unavailable
+from aggregator_stream.http.problems import ProblemError, unavailable
 from aggregator_stream.http.reading import Seconds, reading
 from aggregator_stream.http.views import AcceptedView, HealthView
 from aggregator_stream.http.watching import Watched

@@ -19,6 +19,9 @@ from schemas.topics import TOPICS
 CAUSES = ("model_commands", "iot_stream")
 """Topics that no event of another topic brings about; what is on others points at them."""
 
+REGISTRYS = ("kafkasql-journal", "kafkasql-snapshots", "registry-events")
+"""Topics in which the registry keeps its schemas, which an archive has by themselves."""
+
 
 def export(settings: Settings, folder: Path, segment_records: int = SEGMENT_RECORDS) -> Manifest:
     """Write every topic of Fedlog's, up to where it ends now, into a new folder; it is there once it is whole.
@@ -58,7 +61,7 @@ def export(settings: Settings, folder: Path, segment_records: int = SEGMENT_RECO
 def left_out(settings: Settings) -> list[str]:
     """The topics on the log that are somebody else's, less those that servers and clients keep for themselves."""
     present = partitions_of(AdminClient({"bootstrap.servers": settings.bootstrap}))
-    return sorted(name for name in present if spec_of(name) is None and "__" not in name)
+    return sorted(n for n in present if spec_of(n) is None and "__" not in n and n not in REGISTRYS)
 
 
 def _places(admin: AdminClient) -> list[Place]:

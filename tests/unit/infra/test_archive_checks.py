@@ -199,7 +199,7 @@ def test_a_prefix_is_compared_record_by_record(monkeypatch, there):
 
 
 def test_a_retraining_goes_along_and_what_is_somebody_elses_does_not(monkeypatch):
-    strange = ("letters", "robust.iot_stream", "__consumer_offsets", "app-__leader")
+    strange = ("letters", "robust.iot_stream", "__consumer_offsets", "app-__leader", "kafkasql-journal")
     present = {name: [0, 1] for name in (*strange, *TOPICS, "robust.predictions", "robust.local_updates")}
     monkeypatch.setattr(export, "partitions_of", lambda admin: present)
     topics = [place.topic for place in export._places(None)]
