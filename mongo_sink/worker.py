@@ -36,9 +36,7 @@ from schemas.codec import Codec
 from schemas.topics import TOPICS
 
 LOG = logging.getLogger(__name__)
-POLL_SECONDS = 0.25
-COMPANY_SECONDS = 1.0
-"""The longest a lone record waits for company. A batch costs what hundreds of records do, here and in the server."""
+POLL_SECONDS = 0.25  # the longest a lone record waits for company
 # What the registry's client raises when the registry is away: httpx2 is the HTTP library that it prefers.
 REGISTRY_AWAY = (SchemaRegistryError, httpx2.TransportError)
 ANSWER_SECONDS = 10.0
@@ -127,7 +125,7 @@ class Worker:
         self.consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._writing.revoked)
         try:
             while not self._stopping.is_set():
-                if messages := self.poll(COMPANY_SECONDS):
+                if messages := self.poll():
                     self.take(messages)
                 else:
                     self.settle()  # and hear what became of it
@@ -162,10 +160,10 @@ class Worker:
         self._task.stop()
         self.consumer.close()
 
-    def poll(self, seconds: float = POLL_SECONDS) -> list[Message]:
-        """Step 1: a batch, in the order of each partition, of what comes within some time."""
+    def poll(self) -> list[Message]:
+        """Step 1: a batch, in the order of each partition."""
         messages, most = [], self.config.max_batch_size
-        for message in self._writing.met(most) or self.consumer.consume(most, seconds):
+        for message in self._writing.met(most) or self.consumer.consume(most, POLL_SECONDS):
             error = message.error()
             if error is None:
                 messages.append(message)
