@@ -110,7 +110,9 @@ def written(log_servers, mongo):
             spoil()
             writer.write(events[BATCH:])
         numbers = range(half * VERSIONS // 2 + 1, (half + 1) * VERSIONS // 2 + 1)
-        writer.write(shuffled(update(device, number) for number in numbers for device in DEVICES))
+        for first in numbers[::5]:  # so that no batch is without a newer one
+            some = range(first, first + 5)
+            writer.write(shuffled(update(device, number) for number in some for device in DEVICES))
         writer.write(shuffled(global_model("fleet", number) for number in numbers))
         refuse(VERSIONS + 2 * half + 1)
         spoil()
