@@ -1,7 +1,7 @@
 """Every address, path and knob, in one place: the environment (``FEDLOG_…``) over these defaults."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +11,7 @@ from infra.listening import PORTS
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = listening.HOST
+UpToTen = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -30,24 +31,16 @@ class Settings(BaseSettings):
     lateness_minutes: int = Field(10, description="For which a window waits for updates, minutes of event time.")
     idle_minutes: int = Field(30, description="Behind which a silent partition is not waited for, if nobody marks it.")
     min_contributors: int = Field(1, description="Devices without which a window lets the model stand.")
-    staleness_exponent: float = Field(
-        0.5,
-        ge=0,
-        le=10,
-        allow_inf_nan=False,
-        description="An update s versions behind counts (1 + s) to the minus this, 10 at most.",
+    staleness_exponent: UpToTen = Field(
+        0.5, description="An update s versions behind counts (1 + s) to the minus this, 10 at most."
     )
     staleness_bound: int = Field(48, description="Versions behind the champion from which an update is rejected.")
     aggregator_workers: int = Field(0, ge=0, description="Processes that sum windows up; 0: the aggregator does.")
     promotion: Literal["evaluated", "immediate"] = Field(
         "evaluated", description="Whether a version is promoted once devices have judged it, or as it is made."
     )
-    promotion_margin: float = Field(
-        0.05,
-        ge=0,
-        le=10,
-        allow_inf_nan=False,
-        description="By which an error must exceed another to be worse, as a share, 10 at most.",
+    promotion_margin: UpToTen = Field(
+        0.05, description="By which an error must exceed another to be worse, as a share, 10 at most."
     )
     promotion_labels: int = Field(20, description="Labels behind a judgement, without which it does not count.")
     strategy: str = Field("fedavg", description="How a window's updates become a model (docs/aggregation.md).")
