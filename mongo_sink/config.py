@@ -36,23 +36,34 @@ OF_TOPICS = frozenset(field.alias or name for name, field in TopicConfig.model_f
 OF_CONNECTORS = frozenset(field.alias or name for name, field in ConnectorConfig.model_fields.items())
 
 
-class MongoConfig(ConnectorConfig):
-    """A connector that writes documents: ``topic.override.<topic>.<property>`` takes precedence for its topic."""
+class DatabaseConfig(ConnectorConfig):
+    """A connector whose view is collections of a database."""
 
     model_config = ConfigDict(extra="forbid")
 
     uri: str = Field(alias="connection.uri", pattern=URI)
     database: str = Field(min_length=1)
+
+    @property
+    def collections(self) -> list[str]:
+        """Where its documents are, each once."""
+        raise NotImplementedError
+
+    def kept(self) -> list[str]:
+        """Its collections."""
+        server = urlsplit(self.uri).netloc.rpartition("@")[2].lower()
+        return [f"collection {name} of database {self.database} at {server}" for name in self.collections]
+
+
+class MongoConfig(DatabaseConfig):
+    """A connector that writes documents: ``topic.override.<topic>.<property>`` takes precedence for its topic."""
+
     by_topic: dict[str, TopicConfig]
 
     @property
     def collections(self) -> list[str]:
         """Where its documents are, each once."""
         return list(dict.fromkeys(topic.collection for topic in self.by_topic.values()))
-
-    def kept(self) -> list[str]:
-        """Its collections."""
-        return _named(self.uri, self.database, self.collections)
 
     def gives_no_ids(self, collection: str) -> bool:
         """Whether the server gives a collection's documents their ``_id``, which is then another in every replay."""
@@ -111,22 +122,13 @@ class ModelFilesConfig(ConnectorConfig):
         return self
 
 
-class RollUpConfig(ConnectorConfig):
+class RollUpConfig(DatabaseConfig):
     """A connector that sums forecast errors up, into collections that ``rollups.fold`` names."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    uri: str = Field(alias="connection.uri", pattern=URI)
-    database: str = Field(min_length=1)
 
     @property
     def collections(self) -> list[str]:
         """Where its documents are."""
         return [grain.collection for grain in GRAINS]
-
-    def kept(self) -> list[str]:
-        """Its collections."""
-        return _named(self.uri, self.database, self.collections)
 
     @model_validator(mode="after")
     def _predictions_only(self) -> Self:
@@ -215,11 +217,6 @@ def _properties(path: Path) -> dict[str, Any]:
     if isinstance(inner := properties.get("config"), dict):
         return {"name": properties.get("name")} | inner
     return properties
-
-
-def _named(uri: str, database: str, collections: Iterable[str]) -> list[str]:
-    server = urlsplit(uri).netloc.rpartition("@")[2].lower()
-    return [f"collection {name} of database {database} at {server}" for name in collections]
 
 
 def _own(topic: str, own: dict[str, Any]) -> dict[str, Any]:
