@@ -2,12 +2,13 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 HOST = "127.0.0.1"
+LOOK_SECONDS = 1.0  # an eighth of the sink's time went into looking after every batch
 
 
 class Meter:
@@ -17,6 +18,7 @@ class Meter:
         self._lock = Lock()
         self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._lags: dict[str, Mapping[str, int]] = {}
+        self._looks: dict[str, float] = {}
         self._letters: dict[str, int] = {}
         self._failed: set[str] = set()
         self._since = time.monotonic()
@@ -38,8 +40,13 @@ class Meter:
             self._counts[task, topic] += records
         self._records.labels(task, topic).inc(records)
 
-    def lag(self, task: str, records: Mapping[str, int]) -> None:
-        """Note how many records of each topic are still to come."""
+    def lag(self, task: str, look: Callable[[], Mapping[str, int]]) -> None:
+        """Note how many records of each topic are still to come, unless that was looked at just now."""
+        now = time.monotonic()
+        if now < self._looks.get(task, 0.0):
+            return
+        self._looks[task] = now + LOOK_SECONDS
+        records = look()
         with self._lock:
             self._lags[task] = records
         for topic, lag in records.items():

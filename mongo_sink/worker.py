@@ -36,7 +36,8 @@ from schemas.codec import Codec
 from schemas.topics import TOPICS
 
 LOG = logging.getLogger(__name__)
-POLL_SECONDS = 0.25  # the longest a lone record waits for company
+COMPANY_SECONDS = 1.0  # the longest a lone record waits for company: each batch, however small, costs a write
+LAST_SECONDS = 0.25  # the same where the end is known, and nothing comes behind it
 # What the registry's client raises when the registry is away: httpx2 is the HTTP library that it prefers.
 REGISTRY_AWAY = (SchemaRegistryError, httpx2.TransportError)
 ANSWER_SECONDS = 10.0
@@ -125,7 +126,7 @@ class Worker:
         self.consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._writing.revoked)
         try:
             while not self._stopping.is_set():
-                if messages := self.poll():
+                if messages := self.poll(COMPANY_SECONDS):
                     self.take(messages)
                 else:
                     self.settle()  # and hear what became of it
@@ -160,10 +161,10 @@ class Worker:
         self._task.stop()
         self.consumer.close()
 
-    def poll(self) -> list[Message]:
-        """Step 1: a batch, in the order of each partition."""
+    def poll(self, seconds: float = LAST_SECONDS) -> list[Message]:
+        """Step 1: a batch, in the order of each partition, of what comes within some seconds."""
         messages, most = [], self.config.max_batch_size
-        for message in self._writing.met(most) or self.consumer.consume(most, POLL_SECONDS):
+        for message in self._writing.met(most) or self.consumer.consume(most, seconds):
             error = message.error()
             if error is None:
                 messages.append(message)
@@ -275,5 +276,5 @@ class Worker:
         name = self.name
         for topic, count in Counter(message.topic() for message in messages).items():
             meter.add(name, topic, count)
-        meter.lag(name, lag_of(self.consumer))
+        meter.lag(name, lambda: lag_of(self.consumer))
         meter.letters(name, self._reporter.count)

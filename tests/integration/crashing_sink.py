@@ -111,10 +111,10 @@ def shuffle_polls():
     """Hand on each batch in an order of its own, and then once more in another one."""
     plain, chance, again = Worker.poll, random.Random(20040228), {}
 
-    def poll(self):
+    def poll(self, *args):
         messages = again.pop(self.name, None)
         if messages is None:
-            messages = plain(self)
+            messages = plain(self, *args)
             again[self.name] = messages
         return chance.sample(messages, len(messages))
 

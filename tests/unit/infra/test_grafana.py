@@ -48,7 +48,7 @@ def evaluator(monkeypatch):
 def sink():
     meter = Meter()
     meter.add("models-0", "local_updates", 3)
-    meter.lag("models-0", {"local_updates": 9})
+    meter.lag("models-0", lambda: {"local_updates": 9})
     meter.letters("models-0", 2)
     meter.failed("models-0", is_so=True)
     return generate_latest(meter.registry).decode()

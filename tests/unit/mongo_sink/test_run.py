@@ -109,7 +109,7 @@ def test_that_no_other_start_would_help_is_said_by_the_exit_status(monkeypatch, 
 
 
 def test_one_poison_record_ends_the_connector_that_tolerates_none_and_no_other(broker, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(working, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(working, "COMPANY_SECONDS", 0.05)
     registry, stopping = FakeRegistry(), Signal()
     codec, producer = Codec(registry.url), Producer({"bootstrap.servers": broker} | QUIET)
     events = [codec.encode(update(sequence, "mote-07")) for sequence in (1, 2)]
