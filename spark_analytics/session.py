@@ -33,6 +33,7 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, lasting: boo
         "spark.driver.extraJavaOptions": "-Xss1m -XX:+UseParallelGC"
         if lasting
         else "-Xss1m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "spark.python.daemon.module": "spark_analytics.workers",
         "spark.ui.enabled": str(ui_port is not None).lower(),
         "spark.ui.port": str(ui_port or 0),
         "spark.ui.host": "127.0.0.1",

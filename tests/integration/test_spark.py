@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.integration.conftest import Log
@@ -34,6 +35,14 @@ def bench(log: Log, tmp_path: Path) -> Bench:
     return Bench(log, tmp_path / "spark")
 
 
+def assert_forked(pid: int) -> None:
+    """Its Python workers come from a process that has imported what they work with."""
+    commands = [" ".join(child.cmdline()) for child in psutil.Process(pid).children(recursive=True)]
+    workers = [command for command in commands if "pyspark.worker" in command]
+    assert len(workers) > 2
+    assert all("spark_analytics.workers" in command for command in workers)
+
+
 def test_the_evaluator_swaps_models_and_survives_a_kill(bench: Bench):
     hours = [readings(DEVICES, (0, 2)), readings(DEVICES, (2, 4)), readings(DEVICES, (4, 6))]
     broken = model(3, weights=b"no weights")
@@ -41,6 +50,7 @@ def test_the_evaluator_swaps_models_and_survives_a_kill(bench: Bench):
     bench.send(*hours[0], b"not an event")
     with bench.streaming() as process:
         bench.wait(lambda made: len(made) > 100)
+        assert_forked(process.pid)
         bench.send(model(1), model(2), *hours[1])
         bench.wait(lambda made: any(e.model_version == 2 for e in made))
         kill(process)
