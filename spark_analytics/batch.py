@@ -92,7 +92,7 @@ def run(bootstrap: str, registry: str, jars: Path, version: int | None, wanted: 
     known = Shelf(Config(), bootstrap, models.codec).numbers(chosen, models.addresses[chosen])
     logger.info("evaluating iot_stream with version %d", chosen)
     with tempfile.TemporaryDirectory(prefix="fedlog-batch-") as folder:
-        spark = session.start("fedlog-batch", jars, Path(folder), ui_port=None, lasting=True)
+        spark = session.start("fedlog-batch", jars, Path(folder), None, frames.count(bootstrap, TOPIC, "predictions"))
         topic = frames.whole(spark, bootstrap, TOPIC, ends=dict(wanted.ends) or None)
 
         decoded = frames.decoded(topic, TOPIC, registry).selectExpr(*COLUMNS)

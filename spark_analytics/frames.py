@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from pyspark.sql import Column, DataFrame, SparkSession, functions
 from pyspark.sql.avro.functions import from_avro
@@ -10,6 +11,7 @@ from pyspark.sql.avro.functions import from_avro
 from schemas.codec import PATIENCE_S
 from schemas.topics import TOPICS
 
+ANSWER_S = 10
 Offsets = dict[int, int]
 """By partition."""
 
@@ -23,6 +25,21 @@ def records(frame: DataFrame) -> DataFrame:
         "offset",
         "CAST(unix_millis(timestamp) AS BIGINT) AS timestamp",
     )
+
+
+def count(bootstrap: str, *topics: str) -> int:
+    """How many records there are on topics now.
+
+    Raises:
+        KafkaException: Kafka does not answer.
+    """
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "spark-count", "enable.auto.commit": False})
+    try:
+        places = (TopicPartition(topic, p) for topic in topics for p in range(TOPICS[topic].partitions))
+        bounds = (consumer.get_watermark_offsets(place, timeout=ANSWER_S) for place in places)
+        return sum(end - first for first, end in bounds)
+    finally:
+        consumer.close()
 
 
 def whole(

@@ -40,7 +40,7 @@ def main(bootstrap: str, registry: str, jars: Path, folder: Path) -> None:
     models = Models(Config(), bootstrap, Codec(registry))
     models.follow()
     known = Shelf(Config(), bootstrap, models.codec).numbers(1, models.addresses[1]).copy()
-    spark = session.start("fedlog-bench", jars, folder / "spark", ui_port=None, lasting=True)
+    spark = session.start("fedlog-bench", jars, folder / "spark", None, session.MUCH)
     spark.sparkContext.setLogLevel("ERROR")
     topic = frames.decoded(frames.whole(spark, bootstrap, TOPIC), TOPIC, registry)
     file = str(folder / "readings.parquet")

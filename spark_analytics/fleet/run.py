@@ -77,9 +77,8 @@ def run(bootstrap: str, registry: str, jars: Path, source: str, version: int | N
         KafkaException: Kafka does not answer, or has refused a finding.
     """
     with tempfile.TemporaryDirectory(prefix="fedlog-analytics-") as folder:
-        place = Place(
-            session.start("fedlog-analytics", jars, Path(folder), ui_port=None, lasting=True), bootstrap, registry
-        )
+        records = frames.count(bootstrap, "iot_stream", "predictions")
+        place = Place(session.start("fedlog-analytics", jars, Path(folder), None, records), bootstrap, registry)
         known = read(place)
         places = whereabouts(placings(known.values())) if places is None else places
         written = Counter[str]()

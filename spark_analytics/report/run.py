@@ -60,8 +60,8 @@ def run(bootstrap: str, registry: str, jars: Path, asked: Wanted, out: Path) -> 
     known = stretches(bootstrap, TOPICS_READ, asked.ends)
     ends = {topic: {partition: own.end for partition, own in part.items()} for topic, part in known.items()}
     with tempfile.TemporaryDirectory(prefix="fedlog-report-") as folder:
-        spark = session.start("fedlog-report", jars, Path(folder), ui_port=None, lasting=True)
         records = sum(own.end - own.start for own in known["predictions"].values())
+        spark = session.start("fedlog-report", jars, Path(folder), None, records)
         spark.conf.set("spark.sql.shuffle.partitions", str(2 + records // RECORDS))
         forecasts, models, fleet = (
             frames.decoded(frames.whole(spark, bootstrap, topic, ends=ends[topic]), topic, registry)
