@@ -1,5 +1,6 @@
 """Real servers for the tests: on free ports, in temporary folders, started once and ended with the session."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from infra.settings import Settings
 from infra.standalone import isolated, serving
 from schemas.topics import TOPICS
 from tests.integration.sinks import Sink, Writer
+
+# What lives for a minute does not earn what a compiler costs whose code is faster.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 class Log(NamedTuple):
