@@ -11,6 +11,7 @@ from benchmarks.aggregation.byzantine import ATTACKS, BOUND, BYZANTINE, Case, Se
 from forecaster.lockstep import Grid
 from tests.unit.forecaster.series import DAILY, START, single
 
+pytestmark = pytest.mark.computes
 DEVICES, DAYS, BINS = 54, 5, 48
 ROBUST = ("median", "trimmed_mean", "multi_krum")
 LIES = sorted(ATTACKS.keys() - {"clean"})

@@ -18,6 +18,8 @@ from producers.dataset import prepare
 from producers.synthetic import write
 from tests.unit.forecaster.series import START, TINY, random_walk, single
 
+pytestmark = pytest.mark.computes
+
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):

@@ -16,6 +16,7 @@ from forecaster.config import Config, Detection
 from forecaster.lockstep import Grid
 from tests.unit.forecaster.series import READINGS, START, air
 
+pytestmark = pytest.mark.computes
 CONFIG = Config()
 DAY = CONFIG.day
 NOTHING = detector.nothing()
