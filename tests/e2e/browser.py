@@ -64,7 +64,9 @@ class Browser:
         assert self._log_in(self._session, self._password.read_text()), "Superset's login page refuses the password"
 
     def dashboard(self, slug: str) -> DashboardPage:
-        """A dashboard in a page of its own, all its charts loaded."""
+        """A dashboard, all its charts loaded. That which was open is closed: its charts would go on asking."""
+        for page in self._session.pages:
+            page.close()
         return DashboardPage(self._session.new_page(), self._base, slug, self._folder)
 
     def lets_in(self, password: str) -> bool:
