@@ -107,6 +107,17 @@ def test_local_and_stream_predictions_name_increasing_versions(live: System):
         assert gone_back <= left, f"{source} forecasts of {device} went back to an older model"
 
 
+def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
+    version = live.version()
+    assert live.make("down").returncode == 0
+    status = live.status()
+    assert {row["state"] for row in status["services"]} == {"down"}
+    assert status["topics"]["iot_stream"] == {"events": None}
+    done = live.make("up", "SPEED=240", timeout=600)  # so that from here on a window is waited for half as long
+    assert done.returncode == 0, done.stdout + done.stderr
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions after down and up")
+
+
 def test_an_operator_rolls_the_fleet_back_and_releases_it(live: System):
     def comes(stands_on: Callable[[int], bool]) -> None:
         """Updates and predictions of both sources, written from now on, whose model is such a one."""
@@ -341,17 +352,6 @@ def test_watch_shows_what_flows(live: System):
     assert done.returncode == 0, done.stderr
     for words in ("iot_stream", "sink-models", "fedlog-training", "persistence", "stream", "minutes of event time"):
         assert words in done.stdout, done.stdout
-
-
-def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
-    version = live.version()
-    assert live.make("down").returncode == 0
-    status = live.status()
-    assert {row["state"] for row in status["services"]} == {"down"}
-    assert status["topics"]["iot_stream"] == {"events": None}
-    done = live.make("up", "SPEED=240", timeout=600)  # so that what is killed from here on is waited for half as long
-    assert done.returncode == 0, done.stdout + done.stderr
-    eventually(lambda: live.version() >= version + 2, 240, "two more versions after down and up")
 
 
 @pytest.mark.parametrize(
