@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import httpx2
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -18,8 +17,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from mongo_sink.assignment import Assignment
 from mongo_sink.clients import consumer_settings, lag_of, producer_settings
-from mongo_sink.config import ConfigError, typed
+from mongo_sink.config import typed
 from mongo_sink.dead_letters import DeadLetterReporter, Settled
 from mongo_sink.decoding import Undecodable, decoded
 from mongo_sink.files_task import ModelFileSinkTask
@@ -29,18 +29,14 @@ from mongo_sink.positions import Place, Positions
 from mongo_sink.rollups.task import RollUpSinkTask
 from mongo_sink.task import Properties, SinkTask, SinkTaskContext, StoppedWaitingError
 from mongo_sink.waiting import waiting
-from mongo_sink.whose_log import OtherLogError, claim, log_of
-from mongo_sink.writes import TRANSIENT
 from mongo_sink.writing import Writing
 from schemas.codec import Codec
-from schemas.topics import TOPICS
 
 LOG = logging.getLogger(__name__)
 COMPANY_SECONDS = 1.0  # the longest a lone record waits for company: each batch, however small, costs a write
 LAST_SECONDS = 0.25  # the same where the end is known, and nothing comes behind it
 # What the registry's client raises when the registry is away: httpx2 is the HTTP library that it prefers.
 REGISTRY_AWAY = (SchemaRegistryError, httpx2.TransportError)
-ANSWER_SECONDS = 10.0
 TASKS: dict[str, type[MongoSinkTask] | type[RollUpSinkTask] | type[ModelFileSinkTask]] = {
     "MongoSinkConnector": MongoSinkTask,
     "RollUpSinkConnector": RollUpSinkTask,
@@ -53,10 +49,6 @@ class Ready(NamedTuple):
 
     converted: Any
     undecodable: list[Undecodable]
-
-
-class AheadOfLogError(OtherLogError):
-    """A view holds more than there is on the log."""
 
 
 class Worker:
@@ -116,8 +108,7 @@ class Worker:
         self._task: SinkTask = TASKS[self.config.connector_class](context)
         self._writing = Writing(self.consumer, self.name)
         self._registry_patiently = waiting("the schema registry", REGISTRY_AWAY, stopping)
-        self._kafka_patiently = waiting("Kafka", (KafkaException,), stopping)
-        self._mongo_patiently = waiting("MongoDB", TRANSIENT, stopping)
+        self._assignment = Assignment(properties, self.consumer, stopping)
 
     def run(self, meter: Meter) -> None:
         """Go on until told to stop; then finish the batch at hand, commit, leave the group."""
@@ -147,13 +138,8 @@ class Worker:
         self._task.start(self._properties)
 
     def claim(self) -> None:
-        """Have the view say which log it is of, before it holds anything of it.
-
-        Raises:
-            OtherLogError: it is of another one.
-            StoppedWaitingError: told to stop while a server was away.
-        """
-        self._mongo_patiently(claim, self._properties, self._kafka_patiently(log_of, self.consumer))
+        """Have the view say which log it is of; raises what ``Assignment.claim`` does."""
+        self._assignment.claim()
 
     def close(self) -> None:
         """Stop the task and leave the group."""
@@ -235,38 +221,10 @@ class Worker:
             LOG.warning("%s: offsets are not committed: %s", self.name, error)
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        """Begin where the view says.
-
-        Raises:
-            AheadOfLogError: it holds what this log does not: it is another log's.
-            OtherLogError: it says that it is another log's.
-            ConfigError: there is no topic for its dead letters.
-        """
-        self._find_queue()
-        self.claim()
-        held = self._task.open([(place.topic, place.partition) for place in places])
-        for place in places:
-            place.offset = held.get((place.topic, place.partition), OFFSET_BEGINNING)
-            _, end = self._kafka_patiently(consumer.get_watermark_offsets, place, ANSWER_SECONDS)
-            if place.offset > end:
-                where = f"{place.topic}/{place.partition}"
-                raise AheadOfLogError(
-                    f"{self.config.name}: the view holds {where} up to {place.offset}, and the log ends at {end}: "
-                    "it is a view of another log; drop it with a replay, or give the connector another database"
-                )
+        """Begin where the view says; raises what ``Assignment.begin`` does."""
+        held = self._assignment.begin(self._task, places)
         consumer.assign(places)
         self.commit(held)  # a kill between 4 and 5 leaves the group behind, until something new comes, or for ever
-
-    def _find_queue(self) -> None:
-        """See that letters can be written before the first one is: no topic is made by writing to it."""
-        queue = self.config.dead_letter_topic
-        if not queue or queue in TOPICS:  # which are there before any sink is
-            return
-        if queue not in self._kafka_patiently(self.consumer.list_topics, timeout=ANSWER_SECONDS).topics:
-            raise ConfigError(
-                f"{self.config.name}: errors.deadletterqueue.topic.name is {queue!r}, and there is no such topic: "
-                "create it, or name 'dead_letters'"
-            )
 
     def _ready(self, messages: Iterable[Message]) -> Ready:
         batch = self._registry_patiently(decoded, self._codec, messages, self.config.deletes)
