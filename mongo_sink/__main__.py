@@ -13,7 +13,7 @@ import click
 from confluent_kafka import KafkaError, KafkaException
 from pymongo.errors import PyMongoError
 
-from mongo_sink import config, interpreter, views
+from mongo_sink import config, connector_files, interpreter, views
 from mongo_sink.as_of import UnknownMomentError, resolve
 from mongo_sink.comparison import digests
 from mongo_sink.preparing import PreparationError
@@ -50,7 +50,7 @@ def connector_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--config-dir",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
-            default=config.CONNECTORS,
+            default=connector_files.CONNECTORS,
             help="A folder of connectors, a JSON file each.",
         ),
     ):
@@ -194,7 +194,7 @@ def _connectors(uri: str | None, database: str | None, models: Path | None, conf
         "ModelFileSinkConnector": {} if models is None else {"models.directory": str(models)},
     }
     try:
-        return config.load(config_dir, given)
+        return connector_files.load(config_dir, given)
     except config.ConfigError as error:
         raise click.ClickException(str(error)) from error
 

@@ -12,9 +12,9 @@ from mongo_sink.config import (
     ModelFilesConfig,
     MongoConfig,
     RollUpConfig,
-    refuse_shared,
     typed,
 )
+from mongo_sink.connector_files import refuse_shared
 from mongo_sink.files_task import FOLDERS
 from mongo_sink.mongo_client import connect
 from mongo_sink.positions import Place

@@ -11,7 +11,7 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from benchmarks.dashboards.history import partition_of
 from infra.settings import Settings
-from mongo_sink import config
+from mongo_sink import connector_files
 from mongo_sink.config import ConnectorConfig
 from mongo_sink.task import Properties, SinkRecord, SinkTask, SinkTaskContext
 from mongo_sink.worker import TASKS
@@ -38,7 +38,7 @@ class View:
         files: Properties = {"models.directory": str(settings.models)}
         given = {"MongoSinkConnector": mongo, "RollUpSinkConnector": mongo, "ModelFileSinkConnector": files}
         self._tasks: list[tuple[tuple[str, ...], SinkTask]] = []
-        for properties in config.load(config.CONNECTORS, given):
+        for properties in connector_files.load(connector_files.CONNECTORS, given):
             connector = ConnectorConfig.of(properties)
             if connector.connector_class != "ModelFileSinkConnector":
                 task: SinkTask = TASKS[connector.connector_class](SinkTaskContext(_refused, Signal()))

@@ -18,7 +18,7 @@ from benchmarks.sink import events as made
 from infra import contracts
 from infra.settings import Settings
 from infra.standalone import isolated, serving
-from mongo_sink import config, interpreter
+from mongo_sink import connector_files, interpreter
 from mongo_sink.comparison import digests
 from mongo_sink.replay import Rebuilt, replay
 from schemas.events import Event
@@ -67,7 +67,7 @@ def rebuild(settings: Settings) -> tuple[Rebuilt, dict[str, int]]:
     mongo = {"connection.uri": settings.mongo_uri, "database": "benchmark"}
     files = {"models.directory": str(settings.home / "models")}
     given = {"MongoSinkConnector": mongo, "RollUpSinkConnector": mongo, "ModelFileSinkConnector": files}
-    connectors = config.load(config.CONNECTORS, given)
+    connectors = connector_files.load(connector_files.CONNECTORS, given)
     click.echo("rebuilding", err=True)
     rebuilt = replay(connectors, settings.bootstrap, settings.registry, Signal())
     kept = {name: found.documents for each in connectors for name, found in digests(each).items()}

@@ -18,7 +18,8 @@ from safetensors.numpy import save
 
 from benchmarks.sink.lag import behind
 from mongo_sink import positions
-from mongo_sink.config import CONNECTORS, ConnectorConfig
+from mongo_sink.config import ConnectorConfig
+from mongo_sink.connector_files import CONNECTORS
 from schemas.codec import Codec
 from schemas.events import Contribution, GlobalModel, HorizonError, LocalUpdate, Measurements, Prediction, Reading
 from schemas.topics import TOPICS

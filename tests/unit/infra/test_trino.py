@@ -9,7 +9,7 @@ from bson import Int64
 from infra.settings import ROOT, Settings
 from infra.trino import tables
 from infra.trino.tables import COLLECTIONS, SCHEMA, definition
-from mongo_sink import config
+from mongo_sink import config, connector_files
 from mongo_sink.documents import placed, value_of
 from mongo_sink.task import Properties
 from schemas.topics import TOPICS
@@ -31,7 +31,7 @@ def connectors():
         "RollUpSinkConnector": {"connection.uri": "mongodb://127.0.0.1:1", "database": "fedlog"},
         "ModelFileSinkConnector": {"models.directory": "models"},
     }
-    loaded = map(config.typed, config.load(config.CONNECTORS, given))
+    loaded = map(config.typed, connector_files.load(connector_files.CONNECTORS, given))
     return {
         each.collection: (topic, each)
         for connector in loaded

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mongo_sink.config import ConfigError, ConnectorConfig, MongoConfig, load
+from mongo_sink.config import ConfigError, ConnectorConfig, MongoConfig
 from mongo_sink.connector_config import A_POLL
+from mongo_sink.connector_files import load
 from mongo_sink.conversion import chain, id_of
 from schemas.topics import TOPICS
 from tests.unit.mongo_sink.sink_events import reading, record

@@ -2,9 +2,10 @@ import re
 
 import pytest
 
-from mongo_sink import config, views
+from mongo_sink import views
 from mongo_sink.comparison import digests
-from mongo_sink.config import CONNECTORS, ConfigError
+from mongo_sink.config import ConfigError
+from mongo_sink.connector_files import CONNECTORS, load
 
 MONGO = {"connection.uri": "mongodb://127.0.0.1:9", "database": "test"}
 
@@ -16,7 +17,7 @@ def connectors(tmp_path):
         "RollUpSinkConnector": MONGO,
         "ModelFileSinkConnector": {"models.directory": str(tmp_path)},
     }
-    return config.load(CONNECTORS, given)
+    return load(CONNECTORS, given)
 
 
 def names(connectors):
