@@ -22,7 +22,7 @@ from tests.integration.sinks import (
     update,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 
 def test_a_database_from_a_backup_gets_what_it_lacks(sink, writer):
