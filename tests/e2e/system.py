@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -19,18 +20,35 @@ from schemas.wire import is_mark
 
 
 class System(NamedTuple):
-    """What make is run for."""
+    """What make is run for: in this checkout beside what is installed, or in a clone that somebody has just made."""
 
     settings: Settings
+    root: Path = ROOT
 
     def make(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, **self.settings.exported(), "NO_COLOR": "1"}
-        for asked in ("FEDLOG_DATA", "FEDLOG_READER", "FEDLOG_SPEED", "MAKEFLAGS", "MAKELEVEL"):
-            environment.pop(asked, None)
         argv = ["make", "--no-print-directory", *arguments]
         return subprocess.run(
-            argv, cwd=ROOT, env=environment, timeout=timeout, capture_output=True, text=True, check=False
+            argv, cwd=self.root, env=self._environment(), timeout=timeout, capture_output=True, text=True, check=False
         )
+
+    def _environment(self) -> dict[str, str]:
+        told = self.settings.exported()
+        for asked in ("FEDLOG_DATA", "FEDLOG_READER", "FEDLOG_SPEED"):
+            told.pop(asked)
+        if self.root == ROOT:
+            ours: tuple[str, ...] = ("FEDLOG_", "MAKE")
+        else:
+            # In a clone nothing is set but ports that are free; and its home, as it is there without being said, by
+            # which ``benchmarks.memory`` knows a command.
+            told = {name: value for name, value in told.items() if name.endswith("_PORT") or name == "FEDLOG_HOME"}
+            ours = ("FEDLOG_", "MAKE", "JAX_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        return {**kept, **told, "NO_COLOR": "1"}
+
+    @property
+    def models(self) -> Path:
+        """The folder of model files."""
+        return self.settings.models if self.root == ROOT else self.root / "models"
 
     def status(self) -> dict[str, Any]:
         """What ``make status`` shows, without a process for each look."""

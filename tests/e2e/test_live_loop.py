@@ -1,4 +1,4 @@
-"""`make up` with synthetic data at the default speed: the loop closes, breaks, heals, and is replayed.
+"""`make up` in a clean clone, at the default speed: the loop closes, breaks, heals, is replayed, and ends.
 
 The tests share one system and run in this order.
 """
@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +22,15 @@ import pytest
 from confluent_kafka import Producer
 
 from benchmarks import memory
+from infra import ports
 from infra.services import services
-from infra.settings import ROOT
+from infra.settings import ROOT, Settings
 from infra.superset.check import chart_rows
 from schemas.codec import Codec
 from schemas.events import Reading
 from schemas.topics import TOPICS
 from tests.e2e.browser import artifacts
+from tests.e2e.conftest import Noted
 from tests.e2e.system import System, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -64,6 +67,12 @@ def remembered(live: System) -> Iterator[Callable[[], dict[str, float]]]:
         over.set()
 
 
+def shown(live: System, slug: str) -> dict[str, int]:
+    """How many rows each chart of a dashboard has, for somebody who logs in."""
+    password = (live.settings.home / "superset" / "admin_password").read_text()
+    return chart_rows(f"http://127.0.0.1:{live.settings.superset_port}", "admin", password, slug)
+
+
 def test_everything_is_healthy_after_make_up(live: System):
     done = live.make("status", "FORMAT=json")
     assert done.returncode == 0, done.stderr
@@ -76,6 +85,16 @@ def test_a_second_make_up_changes_nothing_and_says_so(live: System):
     assert done.returncode == 0
     assert "nothing changed" in done.stdout
     assert {name: live.pid(name) for name in before} == before
+
+
+def test_the_dashboard_soon_shows_devices_and_versions(live: System, noted: Noted):
+    started = time.monotonic()
+    for what, title in {
+        "devices": "Devices: newest reading learned from",
+        "versions": "Versions of the last three hours",
+    }.items():
+        eventually(lambda title=title: shown(live, "fleet-now")[title], 300, f"{what} on the dashboard", every=5)
+        noted[f"{what} on the dashboard, after that"] = time.monotonic() - started
 
 
 def test_five_consecutive_versions_come_within_ten_minutes(live: System):
@@ -112,6 +131,7 @@ def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
     assert live.make("down").returncode == 0
     status = live.status()
     assert {row["state"] for row in status["services"]} == {"down"}
+    assert ports.taken(live.settings) == []
     assert status["topics"]["iot_stream"] == {"events": None}
     done = live.make("up", "SPEED=240", timeout=600)  # so that from here on a window is waited for half as long
     assert done.returncode == 0, done.stdout + done.stderr
@@ -237,16 +257,14 @@ def test_a_version_can_be_looked_into_and_held_against_another(live: System):
 
 @pytest.mark.parametrize("slug", ["fleet-now", "device", "global-model", "stream-and-batch"])
 def test_the_dashboards_show_rows_from_mongo(live: System, slug: str):
-    password = (live.settings.home / "superset" / "admin_password").read_text()
-    rows = chart_rows(f"http://127.0.0.1:{live.settings.superset_port}", "admin", password, slug)
+    rows = shown(live, slug)
     empty = {title for title, count in rows.items() if not count}
     assert rows.keys() - empty, rows
     assert empty <= MAY_BE_EMPTY, rows
 
 
 def test_the_dashboards_maps_show_every_device_that_reports(live: System):
-    password = (live.settings.home / "superset" / "admin_password").read_text()
-    rows = chart_rows(f"http://127.0.0.1:{live.settings.superset_port}", "admin", password, "fleet-now")
+    rows = shown(live, "fleet-now")
     discs = {count for title, count in rows.items() if title.startswith("Map: ")}
     assert discs == {rows["Devices: newest reading learned from"]}, rows
     assert discs == {len({event.device_id for event in live.events("local_updates")})}
@@ -317,7 +335,7 @@ def test_replay_rebuilds_the_views_from_the_topics(live: System):
     assert done.returncode == 0, done.stdout + done.stderr
     after = live.status()["mongo"]
     assert all(after[name] >= before[name] for name in before)
-    assert (live.settings.models / "global" / "v000001.safetensors").exists()
+    assert (live.models / "global" / "v000001.safetensors").exists()
 
 
 def test_without_their_checkpoints_the_engines_begin_anew_and_come_to_where_the_log_ends(live: System):
@@ -422,7 +440,7 @@ def test_versions_are_still_consecutive_and_no_update_counts_twice(live: System)
 
 def test_memory_stayed_below_eight_gibibytes_all_the_while(live: System, remembered: Callable[[], dict[str, float]]):
     peaks = remembered()
-    folder = artifacts(live.settings).parent
+    folder = artifacts(Settings()).parent
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "memory.md").write_text(memory.table(peaks) + "\n")
     assert {"spark", "flink-taskmanager", "kafka", memory.COMMANDS} <= peaks.keys()
@@ -442,6 +460,6 @@ def test_clean_deletes_the_data_and_nothing_else(live: System):
     done = live.make("clean", "YES=1")
     assert done.returncode == 0, done.stderr
     assert not live.settings.home.exists()
-    assert not live.settings.models.exists()
+    assert not live.models.exists()
     assert beside.exists()
     assert (live.settings.build / "env").is_dir()

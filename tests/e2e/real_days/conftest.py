@@ -15,5 +15,5 @@ from tests.e2e.system import System
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     if not DATA.exists():
         pytest.skip(f"the real days are not there: {DATA.relative_to(ROOT.parent)} beside the repository")
-    with running(isolated(tmp_path_factory.mktemp("real"), data=str(DATA), speed="1200", laps=1)) as system:
+    with running(System(isolated(tmp_path_factory.mktemp("real"), data=str(DATA), speed="1200", laps=1))) as system:
         yield system
