@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from mongo_sink.config import CONNECTORS, ConfigError, MongoConfig, load
+from mongo_sink.config import ConfigError, MongoConfig
+from mongo_sink.connector_files import CONNECTORS, load
 
 GIVEN = {
     "MongoSinkConnector": {"connection.uri": "mongodb://127.0.0.1", "database": "fedlog"},
