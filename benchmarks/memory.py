@@ -14,7 +14,8 @@ from infra.orphans import MARK
 from infra.settings import Settings
 
 MIB = 2**20
-EVERY_S = 2
+EVERY_S = 10
+"""A look at forty processes takes half a second of a core: the kernel adds up their pages."""
 COMMANDS = "commands"
 """What people run beside it, such as ``make batch``."""
 ALL = "all services at the same moment"
