@@ -126,6 +126,40 @@ def test_local_and_stream_predictions_name_increasing_versions(live: System):
         assert gone_back <= left, f"{source} forecasts of {device} went back to an older model"
 
 
+def test_batch_evaluates_the_whole_topic(live: System):
+    before = live.ends("predictions")
+    done = live.make("batch", timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    scored = [e for e in live.events("predictions", since=before) if e.source == "batch" and e.actual is not None]
+    assert scored
+    assert {e.model_version for e in scored} == {max(e.model_version for e in scored)}
+
+
+def test_replay_rebuilds_the_views_from_the_topics(live: System):
+    before = live.status()["mongo"]
+    done = live.make("replay", timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = live.status()["mongo"]
+    assert all(after[name] >= before[name] for name in before)
+    assert (live.models / "global" / "v000001.safetensors").exists()
+
+
+def test_without_their_checkpoints_the_engines_begin_anew_and_come_to_where_the_log_ends(live: System):
+    version, ends = live.version(), {topic: live.ends(topic) for topic in ("local_updates", "predictions")}
+    done = live.make("replay", "VIEW=checkpoints")
+    assert done.returncode == 0, done.stdout + done.stderr
+    eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, "all healthy with no checkpoint")
+    eventually(lambda: live.version() >= version + 2, 240, "two more versions")
+    again = [update.sequence for update in live.events("local_updates", since=ends["local_updates"])]
+    assert min(again) == 1, "learned again from the first reading on"
+
+    def all_new() -> bool:
+        made = [e for e in live.events("predictions", since=ends["predictions"]) if e.actual is None]
+        return {e.source for e in made if e.model_version >= version} == {"local", "stream"}
+
+    eventually(all_new, 120, "forecasts by both with a version that is new", every=5)
+
+
 def test_down_stops_everything_and_up_goes_on_where_it_stopped(live: System):
     version = live.version()
     assert live.make("down").returncode == 0
@@ -318,40 +352,6 @@ def test_what_cannot_be_digested_becomes_a_dead_letter_and_the_stages_go_on(live
         assert event.origin_key == b"mote-99"
     version = live.version()
     eventually(lambda: live.version() >= version + 2, 180, "two more versions after bad input")
-
-
-def test_batch_evaluates_the_whole_topic(live: System):
-    before = live.ends("predictions")
-    done = live.make("batch", timeout=900)
-    assert done.returncode == 0, done.stdout + done.stderr
-    scored = [e for e in live.events("predictions", since=before) if e.source == "batch" and e.actual is not None]
-    assert scored
-    assert {e.model_version for e in scored} == {max(e.model_version for e in scored)}
-
-
-def test_replay_rebuilds_the_views_from_the_topics(live: System):
-    before = live.status()["mongo"]
-    done = live.make("replay", timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    after = live.status()["mongo"]
-    assert all(after[name] >= before[name] for name in before)
-    assert (live.models / "global" / "v000001.safetensors").exists()
-
-
-def test_without_their_checkpoints_the_engines_begin_anew_and_come_to_where_the_log_ends(live: System):
-    version, ends = live.version(), {topic: live.ends(topic) for topic in ("local_updates", "predictions")}
-    done = live.make("replay", "VIEW=checkpoints")
-    assert done.returncode == 0, done.stdout + done.stderr
-    eventually(lambda: set(live.states().values()) == {"healthy"}, HEALED_S, "all healthy with no checkpoint")
-    eventually(lambda: live.version() >= version + 2, 240, "two more versions")
-    again = [update.sequence for update in live.events("local_updates", since=ends["local_updates"])]
-    assert min(again) == 1, "learned again from the first reading on"
-
-    def all_new() -> bool:
-        made = [e for e in live.events("predictions", since=ends["predictions"]) if e.actual is None]
-        return {e.source for e in made if e.model_version >= version} == {"local", "stream"}
-
-    eventually(all_new, 120, "forecasts by both with a version that is new", every=5)
 
 
 def test_every_stage_that_has_metrics_shows_them(live: System):
