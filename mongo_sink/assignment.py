@@ -9,11 +9,9 @@ from mongo_sink.config import ConfigError, typed
 from mongo_sink.positions import Positions
 from mongo_sink.task import Properties, SinkTask
 from mongo_sink.waiting import waiting
-from mongo_sink.whose_log import OtherLogError, claim, log_of
+from mongo_sink.whose_log import ANSWER_SECONDS, OtherLogError, claim, log_of
 from mongo_sink.writes import TRANSIENT
 from schemas.topics import TOPICS
-
-ANSWER_SECONDS = 10.0
 
 
 class AheadOfLogError(OtherLogError):

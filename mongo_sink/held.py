@@ -12,7 +12,7 @@ IDS_A_FIND = 200
 once take seven times as long."""
 
 
-def documents(collection: Any, ids: Sequence[Any], projection: Mapping[str, int] | None = None) -> Iterator[Document]:
+def with_ids(collection: Any, ids: Sequence[Any], projection: Mapping[str, int] | None = None) -> Iterator[Document]:
     """The documents with some ids that are there."""
     for start in range(0, len(ids), IDS_A_FIND):
         yield from collection.find({"_id": {"$in": ids[start : start + IDS_A_FIND]}}, projection)
@@ -30,7 +30,7 @@ def fields_held(collection: Any, writes: Sequence[Complete]) -> dict[Any, Any]:
         return {}
     field = writes[0].field
     ids = [each.row.document["_id"] for each in writes]
-    return {hashable(row["_id"]): row.get(field) for row in documents(collection, ids, {field: 1})}
+    return {hashable(row["_id"]): row.get(field) for row in with_ids(collection, ids, {field: 1})}
 
 
 def not_overtaken(collection: Any, writes: Sequence[Write]) -> list[Write]:
@@ -42,7 +42,7 @@ def not_overtaken(collection: Any, writes: Sequence[Write]) -> list[Write]:
     ids = [filter_of(each)["_id"] for each in writes if _last_counts(each)]
     if not ids:
         return list(writes)
-    found = documents(collection, ids, {"_log": 1})
+    found = with_ids(collection, ids, {"_log": 1})
     places = {hashable(row["_id"]): row["_log"] for row in found if "_log" in row}
     return [each for each in writes if not (_last_counts(each) and _overtaken(each, places))]
 

@@ -9,7 +9,7 @@ from pymongo.errors import BulkWriteError
 from mongo_sink import positions
 from mongo_sink.config import RollUpConfig
 from mongo_sink.documents import Document, UnusableRecordError
-from mongo_sink.held import documents
+from mongo_sink.held import with_ids
 from mongo_sink.mongo_client import connect
 from mongo_sink.positions import Place, Positions
 from mongo_sink.rollups.fold import GRAINS, Grain, id_of, rolled_up
@@ -120,7 +120,7 @@ def fold_in(collection: Any, grain: Grain, scores: Sequence[Score]) -> dict[str,
 
 
 def _held(collection: Any, ids: Iterable[str]) -> dict[str, Document]:
-    return {document["_id"]: document for document in documents(collection, sorted(ids))}
+    return {document["_id"]: document for document in with_ids(collection, sorted(ids))}
 
 
 def _write(collection: Any, held: Mapping[str, Document], documents: Sequence[Document]) -> None:
