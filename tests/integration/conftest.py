@@ -1,6 +1,5 @@
 """Real servers for the tests: on free ports, in temporary folders, started once and ended with the session."""
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,15 +15,23 @@ from infra.standalone import isolated, serving
 from schemas.topics import TOPICS
 from tests.integration.sinks import Sink, Writer
 
-# What lives for a minute does not earn what a compiler costs whose code is faster.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-
 
 class Log(NamedTuple):
     """A log of the test's own: every topic empty, every schema registered."""
 
     bootstrap: str
     registry: str
+
+
+@pytest.fixture(scope="package", autouse=True)
+def compiled_fast() -> Iterator[None]:
+    """What lives for a minute does not earn what a JVM's compiler costs whose code is faster.
+
+    Whole systems, whose tests may be run by the same process, are as they are for everybody.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+        yield
 
 
 @pytest.fixture(scope="session")
