@@ -1,6 +1,7 @@
 """A whole system: in a clean clone in which nothing is installed, synthetic data at the default speed."""
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ def live(tmp_path_factory: pytest.TempPathFactory, noted: Noted) -> Iterator[Sys
     subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
     assert not (clone / "build").exists()
     started = time.monotonic()
-    with running(System(isolated(clone / "var", build=clone / "build", data="synthetic"), clone)) as system:
-        noted["make up"] = time.monotonic() - started
-        yield system
+    try:
+        with running(System(isolated(clone / "var", build=clone / "build", data="synthetic"), clone)) as system:
+            noted["make up"] = time.monotonic() - started
+            yield system
+    finally:
+        shutil.rmtree(clone, ignore_errors=True)

@@ -114,6 +114,9 @@ def test_local_and_stream_predictions_name_increasing_versions(live: System):
         return {("local", True), ("stream", True)} <= newest
 
     eventually(come, 240, "predictions from both sources with the third version", every=5)
+    tail = live.make("tail", "TOPIC=predictions", "LAST=5", "FOLLOW=no")
+    assert tail.returncode == 0, tail.stderr
+    assert {json.loads(line)["source"] for line in tail.stdout.splitlines()} <= {"local", "stream"}
     versions = defaultdict(list)
     for event in live.events("predictions"):
         if event.actual is None:
