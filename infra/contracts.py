@@ -6,8 +6,18 @@
 import logging
 from collections.abc import Mapping
 
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 from confluent_kafka.schema_registry import SchemaRegistryClient
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from infra.settings import Settings
 from schemas import log_lines
@@ -26,7 +36,7 @@ def establish(settings: Settings) -> None:
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
     present = admin.list_topics(timeout=10).topics
-    create(admin, {name: spec for name, spec in TOPICS.items() if name not in present})
+    create(settings, {name: spec for name, spec in TOPICS.items() if name not in present})
     _configure(admin, [spec for spec in TOPICS.values() if spec.name in present])
     client = SchemaRegistryClient({"url": settings.registry})
     for spec in TOPICS.values():
@@ -34,16 +44,31 @@ def establish(settings: Settings) -> None:
         logger.info("%s is schema %d", spec.subject, schema_id)
 
 
-def create(admin: AdminClient, specs: Mapping[str, TopicSpec]) -> None:
-    """Create topics of these names.
+def create(settings: Settings, specs: Mapping[str, TopicSpec]) -> None:
+    """Create topics of these names; once it returns they can be written and read.
 
     Raises:
-        KafkaException: one is there, or cannot be created.
+        KafkaException: one is there, or cannot be created, or has no leader within half a minute.
     """
     new = [NewTopic(name, spec.partitions, 1, config=spec.config) for name, spec in specs.items()]
-    for name, created in (admin.create_topics(new) if new else {}).items():
+    if not new:
+        return
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap})
+    for name, created in admin.create_topics(new).items():
         created.result()
         logger.info("created topic %s", name)
+    _led(settings, [TopicPartition(each.topic, partition) for each in new for partition in range(each.num_partitions)])
+
+
+@retry(retry=retry_if_exception_type(KafkaException), stop=stop_after_delay(30), wait=wait_fixed(0.1), reraise=True)
+def _led(settings: Settings, places: list[TopicPartition]) -> None:
+    """Wait for the leaders of new partitions: a busy broker has none for them until a moment after it has made them.
+
+    Each attempt is by another client, for one that asks too early takes half a minute to ask again.
+    """
+    client = AdminClient({"bootstrap.servers": settings.bootstrap})
+    for answer in client.list_offsets({place: OffsetSpec.latest() for place in places}).values():
+        answer.result()
 
 
 def _configure(admin: AdminClient, specs: list[TopicSpec]) -> None:

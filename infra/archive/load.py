@@ -48,7 +48,7 @@ def load(settings: Settings, folder: Path) -> Manifest:
             reader.close()
         values.register(archive.unknown_schema_ids)
         contracts.establish(settings)
-        contracts.create(admin, _missing(admin, archive))
+        contracts.create(settings, _missing(admin, archive))
         retaining.take(admin, archive.topics)
         write(settings.bootstrap, streams, advance)
     _delete_fillers(admin, archive)

@@ -64,7 +64,7 @@ def retrain(settings: Settings, prefix: str, changes: Mapping[str, Any], again: 
         with serving(own, "kafka", "registry"):
             _train(settings, own, ranges)
             made = noted(own, list(DERIVED))
-            contracts.create(admin, {name: TOPICS[topic] for topic, name in names.items()})
+            contracts.create(settings, {name: TOPICS[topic] for topic, name in names.items()})
             copy(own, settings, made, names, title="keeping")
     except StartError as error:
         raise RetrainingError(f"The second system does not start: {error}") from error

@@ -141,10 +141,13 @@ class Sink:
         """Run until all is committed, or as ``behind`` says, then stop."""
         killed = frozenset().union(*self.members())
         process = self.start()
-        # Once it is in its groups, it is there to be told to stop.
-        until(lambda: (behind or self.behind)() == 0 and self.runs(killed), process)
-        process.terminate()
-        code, output = finish(process)
+        try:
+            # Once it is in its groups, it is there to be told to stop.
+            until(lambda: (behind or self.behind)() == 0 and self.runs(killed), process)
+            process.terminate()
+            code, output = finish(process)
+        finally:
+            process.kill()  # what goes on reading writes into the next test's log
         assert code == 0, output
         return output
 
