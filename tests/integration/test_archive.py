@@ -53,7 +53,7 @@ def fill(settings):
         producer.poll(0)
 
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
-    contracts.create(admin, {f"archived.{name}": TOPICS[name] for name in DERIVED})
+    contracts.create(settings, {f"archived.{name}": TOPICS[name] for name in DERIVED})
     records = [codec.encode(event) for event in SAMPLES]
     for record in records:
         if record.topic in DERIVED:
