@@ -11,7 +11,8 @@ from typing import NamedTuple
 from benchmarks.aggregation.fleet import Window, parent
 from forecaster.config import Config
 from forecaster.knowledge import learned, parts
-from forecaster.strategies import Member, named
+from forecaster.strategies import named
+from forecaster.strategies.selection import MANY
 
 MIB = 2**20
 
@@ -42,7 +43,7 @@ def measured(name: str, parameters: Mapping[str, float], devices: int) -> Cost:
     start = parent(config)
     strategy, window = named(name, parameters, learned(config), parts(config)), Window(config, devices)
     state = strategy.init(start)
-    strategy.update(state, start, [Member("mote/1", start, 1)])  # what is compiled or imported once
+    strategy.update(state, start, Window(config, MANY))  # what is compiled or imported once
     before = forget_peak()
     begin = time.perf_counter()
     strategy.update(state, start, window)

@@ -1,17 +1,28 @@
 """Krum: keep those members that are closest to most of the others."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.strategies import exact
+from forecaster.strategies import exact, screening
 from forecaster.strategies.contract import REJECTED, Aggregate, Member, Share, State, Strategy
 from forecaster.strategies.parameters import whole
 from forecaster.strategies.window import Window, blocks, read, shrunk
 
 ROWS = 1000
 """Of the matrix of distances at a time."""
+MANY = 2000
+"""Members from whose number on bounds on their scores come first."""
+
+
+class Chosen(NamedTuple):
+    """What is kept, the worst score among it, and all scores, float32 [members], where all were taken."""
+
+    kept: NDArray[np.intp]
+    bound: np.float32
+    scores: NDArray[np.float32] | None = None
 
 
 def krum(byzantine: float) -> Strategy:
@@ -43,47 +54,83 @@ def _strategy(name: str, parameters: dict[str, float], kept: int) -> Strategy:
         window = read(parent, shrunk(parent, members))
         if not window.ids:
             return state, Aggregate(parent, {})
-        return state, _best(window, scores(parent, window.rows, int(parameters["byzantine"])), kept)
+        return state, _best(window, chosen(parent, window.rows, int(parameters["byzantine"]), kept))
 
     return Strategy(name, parameters, lambda parent: {}, update)
 
 
-def _best(window: Window, score: NDArray[np.float32], kept: int) -> Aggregate:
-    order = np.argsort(score, kind="stable")[:kept]  # of equal ones the first by id
-    sums, bound = exact.empty(window.rows.shape[1]), score[order[-1]]
+def _best(window: Window, best: Chosen) -> Aggregate:
+    sums = exact.empty(window.rows.shape[1])
+    if best.scores is None:
+        own = ["a worse score"] * len(window.ids)
+    else:
+        own = [f"score {score:.6g}" for score in best.scores]
     shares = {
-        update_id: Share(0.0, REJECTED, f"score {own:.6g}, the best {len(order)} have up to {bound:.6g}")
-        for update_id, own in zip(window.ids, score, strict=True)
+        update_id: Share(0.0, REJECTED, f"{score}, the best {len(best.kept)} have up to {best.bound:.6g}")
+        for update_id, score in zip(window.ids, own, strict=True)
     }
-    for at in order:
+    for at in best.kept:
         sums = exact.add(sums, 1.0, window.rows[at])
-        shares[window.ids[at]] = Share(1 / len(order))
+        shares[window.ids[at]] = Share(1 / len(best.kept))
     return Aggregate(exact.mean(sums), shares)
 
 
-def scores(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int) -> NDArray[np.float32]:
-    """Krum's score of each row, float32 [members]; the less the better.
+def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int, kept: int) -> Chosen:
+    """The ``kept`` rows with the best scores, of equal ones the first.
 
-    It takes ``2 * members² * n`` operations, for 10,000 members with 4,437 numbers over 10 s on two cores, and ``ROWS *
-    members`` numbers at a time. In float64, for what members far off send must not hide how far apart the others are;
-    the score in float32, so that what differs by rounding alone is equal.
+    Of ``MANY`` and more, exact scores are taken of those alone whose bounds leave open whether they are among them:
+    what is chosen is the same.
     """
-    count = len(rows)
-    closest = min(max(1, count - byzantine - 2), count - 1)
-    score = np.zeros(count, np.float32)
+    if len(rows) < MANY:
+        score = scores(parent, rows, byzantine)
+        order = np.argsort(score, kind="stable")[:kept]
+        return Chosen(order, score[order[-1]], score)
+    kept = min(kept, len(rows))
+    bounds = screening.bounds(parent, rows, _closest(len(rows), byzantine))
+    # What rounding to float32 makes equal may be equal.
+    low, high = _rounded(bounds.low * (1 - 2e-7)), _rounded(bounds.high * (1 + 2e-7))
+    surely = high < np.partition(low, kept - 1)[kept - 1]
+    maybe = np.flatnonzero(~surely & (low <= np.partition(high, kept - 1)[kept - 1]))
+    score = scores(parent, rows, byzantine, maybe)
+    order = np.argsort(score, kind="stable")[: kept - surely.sum()]
+    surely[maybe[order]] = True
+    return Chosen(np.flatnonzero(surely), score[order[-1]])
+
+
+def _closest(count: int, byzantine: int) -> int:
+    return min(max(1, count - byzantine - 2), count - 1)
+
+
+def scores(
+    parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int, some: NDArray[np.intp] | None = None
+) -> NDArray[np.float32]:
+    """Krum's score of each row, or of some, float32 [members]; the less the better.
+
+    Each takes ``2 * members * n`` operations, all of 10,000 with 4,437 numbers over 10 s on two cores, and ``ROWS *
+    members`` numbers are held at a time. In float64, for what members far off send must not hide how far apart the
+    others are; the score in float32, so that what differs by rounding alone is equal.
+    """
+    wanted = np.arange(len(rows)) if some is None else some
+    closest = _closest(len(rows), byzantine)
+    score = np.zeros(len(wanted), np.float32)
     if not closest:
         return score
     # Seen from the parent, the members are small beside what they differ by.
-    lengths = np.concatenate([np.square(_moves(parent, rows[some])).sum(axis=1) for some in blocks(count, ROWS)])
-    for some in blocks(count, ROWS):
-        distances = _distances(parent, rows, lengths, some)
+    lengths = np.concatenate([_lengths(_moves(parent, rows[some])) for some in blocks(len(rows), ROWS)])
+    for part in blocks(len(wanted), ROWS):
+        distances = _distances(parent, rows, lengths, wanted[part])
         distances.partition(closest - 1, axis=1)
-        score[some] = np.minimum(distances[:, :closest].sum(axis=1), np.finfo(np.float32).max)
+        score[part] = _rounded(distances[:, :closest].sum(axis=1))
     return score
 
 
+def _rounded(score: NDArray[np.float64]) -> NDArray[np.float32]:
+    most = np.finfo(np.float32).max
+    return np.clip(score, -most, most).astype(np.float32)
+
+
 def _distances(
-    parent: NDArray[np.float32], rows: NDArray[np.float32], lengths: NDArray[np.float64], some: slice
+    parent: NDArray[np.float32], rows: NDArray[np.float32], lengths: NDArray[np.float64], some: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Squared, of some rows from all, float64 [some, members]; from themselves infinite."""
     moves = _moves(parent, rows[some])
@@ -94,8 +141,12 @@ def _distances(
     distances += lengths
     distances += lengths[some, None]
     np.maximum(distances, 0, out=distances)
-    distances[np.arange(len(moves)), np.arange(some.start, some.stop)] = np.inf
+    distances[np.arange(len(moves)), some] = np.inf
     return distances
+
+
+def _lengths(moves: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.einsum("ij,ij->i", moves, moves)
 
 
 def _moves(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
