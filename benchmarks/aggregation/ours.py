@@ -43,7 +43,7 @@ def measured(name: str, parameters: Mapping[str, float], devices: int) -> Cost:
     start = parent(config)
     strategy, window = named(name, parameters, learned(config), parts(config)), Window(config, devices)
     state = strategy.init(start)
-    strategy.update(state, start, Window(config, MANY))  # what is compiled or imported once
+    strategy.update(state, start, Window(config, min(MANY, devices)))  # what is compiled or imported once
     before = forget_peak()
     begin = time.perf_counter()
     strategy.update(state, start, window)

@@ -59,16 +59,22 @@ class Tails(NamedTuple):
     over_lower: jax.Array
 
 
-def bounds(parent: NDArray[np.float32], rows: NDArray[np.float32], closest: int) -> Bounds:
+def squared(moves: Scalars) -> Scalars:
+    """The length of each row, squared, float64 [rows]."""
+    lengths: Scalars = np.einsum("ij,ij->i", moves, moves)
+    return lengths
+
+
+def bounds(rows: NDArray[np.float32], lengths: Scalars, closest: int) -> Bounds:
     """Bounds on the sum of each row's squared distances to its ``closest`` others.
 
     Args:
-        parent: float32 [n].
         rows: float32 [members, n].
+        lengths: float64 [members], squared, of each row's move from one point, such as their parent.
         closest: from 1 to all others.
     """
     left_out = len(rows) - 1 - closest
-    norms = np.concatenate([_norms(rows[start : start + SIDE], parent) for start in range(0, len(rows), SIDE)])
+    norms = np.sqrt(lengths)
     near, far = _split(norms, left_out)
     found = Bounds(np.zeros(len(rows)), np.full(len(rows), np.inf))
     reach = norms[near].max()
@@ -79,11 +85,6 @@ def bounds(parent: NDArray[np.float32], rows: NDArray[np.float32], closest: int)
     sure = ~np.isnan(own.low) & ~np.isnan(own.high)
     found.low[near[sure]], found.high[near[sure]] = own.low[sure] / scale**2, own.high[sure] / scale**2
     return found
-
-
-def _norms(rows: NDArray[np.float32], parent: NDArray[np.float32]) -> Scalars:
-    moves = rows.astype(np.float64) - parent
-    return np.sqrt(np.einsum("ij,ij->i", moves, moves))
 
 
 def _split(norms: Scalars, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -126,7 +127,7 @@ def _rounded(
     moves -= centre
     moves *= scale
     vectors, sizes, errors = _round(moves.astype(np.float32), side - len(at))
-    lengths = np.einsum("ij,ij->i", moves, moves)
+    lengths = squared(moves)
     loose = 1 + moves.shape[1] * 1.01 * UNIT  # by which a sum of squares in float32 may be too small
     own = np.sqrt(lengths)
     return Rounded(at, vectors, lengths, np.asarray(sizes, np.float64) * loose, errors * loose + UNIT * own)
@@ -142,12 +143,13 @@ def _round(moves: Any, missing: int) -> tuple[jax.Array, jax.Array, jax.Array]:
 
 def _largest(blocks: list[Rounded], lengths: Scalars, left_out: int) -> Bounds:
     """Between what the ``left_out`` largest of each row's distances come to, as those of the rounded vectors."""
-    side = len(blocks[0].vectors)
     if not left_out:
         return Bounds(np.zeros_like(lengths), np.zeros_like(lengths))
-    # Of a distance, all but the row's own length; what is missing is further below than any.
-    parts = [jnp.asarray(_filled(block.lengths, side, -np.inf), jnp.float32) for block in blocks]
     first = blocks[0]
+    side = len(first.vectors)
+    # Of a distance, all but the row's own length; what is missing is further below than any.
+    padded = (np.pad(each.lengths, (0, side - len(each.at)), constant_values=-np.inf) for each in blocks)
+    parts = [jnp.asarray(each, jnp.float32) for each in padded]
     sample = [_products(block.vectors, first.vectors) for block in blocks]
     ranks = _ranks(len(first.at), left_out / len(lengths))
     thresholds = [_thresholds(own, first, ranks) for own in sample]
@@ -163,10 +165,6 @@ def _largest(blocks: list[Rounded], lengths: Scalars, left_out: int) -> Bounds:
                 tails[column].append(other)
     found = [_bounded(*each, left_out) for each in zip(blocks, tails, thresholds, strict=True)]
     return Bounds(*(np.concatenate(each) for each in zip(*found, strict=True)))
-
-
-def _filled(values: Scalars, side: int, value: float) -> Scalars:
-    return np.concatenate([values, np.full(side - len(values), value)])
 
 
 def _ranks(sampled: int, part: float) -> tuple[int, int]:

@@ -86,45 +86,53 @@ def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: in
         order = np.argsort(score, kind="stable")[:kept]
         return Chosen(order, score[order[-1]], score)
     kept = min(kept, len(rows))
-    bounds = screening.bounds(parent, rows, _closest(len(rows), byzantine))
+    closest, lengths = _closest(len(rows), byzantine), _lengths(parent, rows)
+    bounds = screening.bounds(rows, lengths, closest)
     # What rounding to float32 makes equal may be equal.
-    low, high = _rounded(bounds.low * (1 - 2e-7)), _rounded(bounds.high * (1 + 2e-7))
+    low, high = _float32(bounds.low * (1 - 2e-7)), _float32(bounds.high * (1 + 2e-7))
     surely = high < np.partition(low, kept - 1)[kept - 1]
     maybe = np.flatnonzero(~surely & (low <= np.partition(high, kept - 1)[kept - 1]))
-    score = scores(parent, rows, byzantine, maybe)
+    score = _scores(parent, rows, lengths, closest, maybe)
     order = np.argsort(score, kind="stable")[: kept - surely.sum()]
     surely[maybe[order]] = True
     return Chosen(np.flatnonzero(surely), score[order[-1]])
 
 
+def scores(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int) -> NDArray[np.float32]:
+    """Krum's score of each row, float32 [members]; the less the better.
+
+    It takes ``2 * members² * n`` operations, for 10,000 members with 4,437 numbers over 10 s on two cores, and ``ROWS *
+    members`` numbers at a time. In float64, for what members far off send must not hide how far apart the others are;
+    the score in float32, so that what differs by rounding alone is equal.
+    """
+    closest = _closest(len(rows), byzantine)
+    if not closest:
+        return np.zeros(len(rows), np.float32)
+    return _scores(parent, rows, _lengths(parent, rows), closest, np.arange(len(rows)))
+
+
 def _closest(count: int, byzantine: int) -> int:
+    """How many others a score is of."""
     return min(max(1, count - byzantine - 2), count - 1)
 
 
-def scores(
-    parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int, some: NDArray[np.intp] | None = None
+def _scores(
+    parent: NDArray[np.float32],
+    rows: NDArray[np.float32],
+    lengths: NDArray[np.float64],
+    closest: int,
+    wanted: NDArray[np.intp],
 ) -> NDArray[np.float32]:
-    """Krum's score of each row, or of some, float32 [members]; the less the better.
-
-    Each takes ``2 * members * n`` operations, all of 10,000 with 4,437 numbers over 10 s on two cores, and ``ROWS *
-    members`` numbers are held at a time. In float64, for what members far off send must not hide how far apart the
-    others are; the score in float32, so that what differs by rounding alone is equal.
-    """
-    wanted = np.arange(len(rows)) if some is None else some
-    closest = _closest(len(rows), byzantine)
-    score = np.zeros(len(wanted), np.float32)
-    if not closest:
-        return score
-    # Seen from the parent, the members are small beside what they differ by.
-    lengths = np.concatenate([_lengths(_moves(parent, rows[some])) for some in blocks(len(rows), ROWS)])
-    for part in blocks(len(wanted), ROWS):
-        distances = _distances(parent, rows, lengths, wanted[part])
+    """Those of the rows ``wanted``, float32 [wanted]."""
+    score = np.empty(len(wanted), np.float32)
+    for some in blocks(len(wanted), ROWS):
+        distances = _distances(parent, rows, lengths, wanted[some])
         distances.partition(closest - 1, axis=1)
-        score[part] = _rounded(distances[:, :closest].sum(axis=1))
+        score[some] = _float32(distances[:, :closest].sum(axis=1))
     return score
 
 
-def _rounded(score: NDArray[np.float64]) -> NDArray[np.float32]:
+def _float32(score: NDArray[np.float64]) -> NDArray[np.float32]:
     most = np.finfo(np.float32).max
     return np.clip(score, -most, most).astype(np.float32)
 
@@ -145,8 +153,9 @@ def _distances(
     return distances
 
 
-def _lengths(moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->i", moves, moves)
+def _lengths(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of all moves, squared; seen from the parent, the members are small beside what they differ by."""
+    return np.concatenate([screening.squared(_moves(parent, rows[some])) for some in blocks(len(rows), ROWS)])
 
 
 def _moves(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -57,8 +57,10 @@ def nobody_moved(members):
 FLEETS = [moved, scaled, of_all_sizes, together, alike, enormous, tiny, nobody_moved]
 
 
-def closest(members, byzantine):
-    return min(max(1, members - byzantine - 2), members - 1)
+def bounded(rows, byzantine):
+    moves = rows - PARENT.astype(np.float64)
+    closest = min(max(1, len(rows) - byzantine - 2), len(rows) - 1)
+    return bounds(rows, np.square(moves).sum(axis=1), closest)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +73,7 @@ def small_blocks(monkeypatch):
 def test_every_score_lies_between_its_bounds(fleet, members, byzantine):
     rows = fleet(members)
     exact = scores(PARENT, rows, byzantine).astype(np.float64)
-    found = bounds(PARENT, rows, closest(members, byzantine))
+    found = bounded(rows, byzantine)
     most = np.finfo(np.float32).max  # where scores end
     assert (np.minimum(found.low, most) * (1 - 1e-6) <= exact + 1e-37).all()  # and below that score is 0
     assert (exact <= found.high * (1 + 1e-6)).all()
@@ -79,7 +81,7 @@ def test_every_score_lies_between_its_bounds(fleet, members, byzantine):
 
 @pytest.mark.parametrize("fleet", [moved, scaled, together])
 def test_bounds_leave_few_members_open(fleet):
-    found = bounds(PARENT, fleet(1000), closest(1000, 200))
+    found = bounded(fleet(1000), 200)
     assert (found.low <= found.high.min()).sum() < 30
 
 
