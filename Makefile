@@ -145,7 +145,7 @@ bench-dashboards: install $(BUILD)/env/core/.bench ## How long every dashboard's
 byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the fleet's forecasts, by strategy: DATA=file (FORMAT=json).
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
-test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect ## Everything the project promises, on real servers (ARGS=… for pytest).
+test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect $(if $(ARGS),,$(BUILD)/jars/spark.jsa) ## Everything the project promises, on real servers (ARGS=… for pytest).
 	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest $(BY_THREE) -m "not alone" tests/integration && $(CORE) -m pytest -m "alone or e2e" tests/e2e tests/integration)
 
 check: preflight $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
@@ -193,3 +193,7 @@ $(BUILD)/jars/.connect: pom.xml infra/jvm/connect/pom.xml
 	@echo "fetching MongoDB's own connector with Maven"
 	@$(MAVEN) -f infra/jvm/connect/pom.xml package -Dfedlog.jars=$(abspath $(BUILD))/jars | $(TOLD) ; exit $${PIPESTATUS[0]}
 	@touch $@
+
+$(BUILD)/jars/spark.jsa: spark_analytics/archiving.py $(BUILD)/env/spark/.installed $(BUILD)/jars/.installed
+	@echo "archiving the classes that Spark loads, for it is started some fifty times"
+	@$(if $(FEDLOG_JAVA),JAVA_HOME="$(FEDLOG_JAVA)") $(BUILD)/env/spark/bin/python -m spark_analytics.archiving $@ 2>$@.log || { cat $@.log >&2; exit 1; }

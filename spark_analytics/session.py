@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from spark_analytics import class_archive
+
 logger = logging.getLogger(__name__)
 
 CORES = 2
@@ -35,7 +37,7 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, records: int
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "700m" if records is None else "2g",
-        "spark.driver.extraJavaOptions": f"-Xss1m {tuning}",
+        "spark.driver.extraJavaOptions": f"-Xss1m {tuning} {class_archive.used(class_archive.beside(jars))}",
         "spark.python.daemon.module": "spark_analytics.workers",
         "spark.ui.enabled": str(ui_port is not None).lower(),
         "spark.ui.port": str(ui_port or 0),
