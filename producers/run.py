@@ -14,6 +14,7 @@ from producers.writer import Writer
 
 _SERVE_EVERY = 1000  # events between two looks at the producer's reports
 _NAP = 0.2  # seconds: how late a signal to stop may be noticed
+_TICK = 0.02  # seconds: a wait costs more than an event, so what falls due within one shares it, up to this late
 _LAST_FLUSH = 10.0  # seconds granted to what is under way when told to stop
 _log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def _acknowledged(writer: Writer, stop: Stop) -> None:
 
 def _sleep_until(moment: float, writer: Writer, stop: Stop) -> None:
     while not stop.asked and (left := moment - time.monotonic()) > 0:
-        writer.wait(min(left, _NAP))
+        writer.wait(min(max(left, _TICK), _NAP))
 
 
 def _written(writer: Writer, event: Outgoing, stop: Stop) -> bool:
