@@ -196,4 +196,4 @@ $(BUILD)/jars/.connect: pom.xml infra/jvm/connect/pom.xml
 
 $(BUILD)/jars/spark.jsa: spark_analytics/archiving.py $(BUILD)/env/spark/.installed $(BUILD)/jars/.installed
 	@echo "archiving the classes that Spark loads, for it is started some fifty times"
-	@$(if $(FEDLOG_JAVA),JAVA_HOME="$(FEDLOG_JAVA)") $(BUILD)/env/spark/bin/python -m spark_analytics.archiving $@ 2>$@.log || { cat $@.log >&2; exit 1; }
+	@$(if $(FEDLOG_JAVA),JAVA_HOME="$(FEDLOG_JAVA)") $(BUILD)/env/spark/bin/python -m spark_analytics.archiving $(BUILD)/jars/spark 2>$@.log || { cat $@.log >&2; exit 1; }

@@ -1,40 +1,34 @@
-"""``python -m spark_analytics.archiving FILE``: have a JVM write the file of ``class_archive``."""
+"""``python -m spark_analytics.archiving JARS``: have a JVM write the file of ``class_archive``."""
 
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 import pandas as pd
 from pyspark.sql import SparkSession
 
-from spark_analytics import class_archive
+from spark_analytics import class_archive, session
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def main(file: Path) -> None:
-    """Have a JVM do a little of everything, and write FILE when it ends."""
+@click.argument("jars", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def main(jars: Path) -> None:
+    """Have a JVM with Spark's connectors, in JARS, do a little of everything, and write the file when it ends."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    draft = file.resolve().with_suffix(".draft")
+    file = class_archive.beside(jars.resolve())
+    draft = file.with_suffix(".draft")
     draft.unlink(missing_ok=True)
-    builder = SparkSession.builder.master("local[1]")
-    for name, value in {
-        "spark.driver.extraJavaOptions": f"{class_archive.written(draft)} -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.sql.shuffle.partitions": "1",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }.items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    jvm = spark.sparkContext._gateway.proc
-    work(spark)
-    spark.stop()
-    jvm.stdin.close()
-    jvm.wait()
+    with TemporaryDirectory() as folder:
+        spark = session.opened("archiving", jars, Path(folder), None, 0, class_archive.written(draft))
+        work(spark)
+        jvm = session.jvm_of(spark)
+        spark.stop()
+        assert jvm.stdin is not None
+        jvm.stdin.close()  # the end that it waits for
+        jvm.wait()
     if not draft.exists():
         raise click.ClickException(f"Spark's JVM has written no {draft}")
     draft.replace(file)

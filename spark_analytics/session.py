@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -19,7 +20,14 @@ job's CPU time went into it; of 1,492,780 readings, a batch evaluated 125,000 a 
 
 
 def start(name: str, jars: Path, folder: Path, ui_port: int | None, records: int | None = None) -> SparkSession:
-    """A session with Kafka's connector; ends the process when its JVM dies.
+    """A session that ends the process when its JVM dies; the arguments are those of ``opened``."""
+    session = opened(name, jars, folder, ui_port, records, class_archive.used(class_archive.beside(jars)))
+    _end_with(jvm_of(session))
+    return session
+
+
+def opened(name: str, jars: Path, folder: Path, ui_port: int | None, records: int | None, archive: str) -> SparkSession:
+    """A session with Kafka's connector.
 
     Args:
         name: of the application.
@@ -28,6 +36,7 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, records: int
         ui_port: of the web interface; ``None`` for none.
         records: to go through, by what is no stream and has more heap (of the JVM, which with ``local`` is driver and
             executor); ``None`` of a stream.
+        archive: the JVM's options about an archive of its classes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     many = records is not None and records >= MUCH
@@ -37,7 +46,7 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, records: int
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.memory": "700m" if records is None else "2g",
-        "spark.driver.extraJavaOptions": f"-Xss1m {tuning} {class_archive.used(class_archive.beside(jars))}",
+        "spark.driver.extraJavaOptions": f"-Xss1m {tuning} {archive}",
         "spark.python.daemon.module": "spark_analytics.workers",
         "spark.ui.enabled": str(ui_port is not None).lower(),
         "spark.ui.port": str(ui_port or 0),
@@ -64,13 +73,17 @@ def start(name: str, jars: Path, folder: Path, ui_port: int | None, records: int
         builder = builder.config(option, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
-    _end_with(session)
     return session
 
 
-def _end_with(session: SparkSession) -> None:
+def jvm_of(session: SparkSession) -> subprocess.Popen[bytes]:
+    """The process that does the work."""
+    process: subprocess.Popen[bytes] = session.sparkContext._gateway.proc
+    return process
+
+
+def _end_with(jvm: subprocess.Popen[bytes]) -> None:
     """End this process at once when its JVM has: py4j would wait for it for ever."""
-    jvm = session.sparkContext._gateway.proc
 
     def watch() -> None:
         code = jvm.wait()
