@@ -15,12 +15,11 @@ export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_READER := $(or $(READER),$(FEDLOG_READER))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
-# Tests without servers share the cores. Of those with some, which often wait, three files run at a time, each with
-# servers of its own, what takes longest first. Whole systems have the machine to themselves: they work for as long as
-# they are up, and so more the longer each step takes.
-SHARED   := --dist loadfile --no-loadscope-reorder
-PARALLEL := --numprocesses logical --maxprocesses 4 $(SHARED)
-BY_THREE := --numprocesses 3 $(SHARED)
+# Tests without servers share the cores, and the four real days are played beside them: that takes a while however fast
+# the machine is. Of those with servers, which often wait, three files run at a time, each with servers of its own. What
+# takes longest begins first. A system that lives on has the machine to itself, for it works for as long as it is up, and
+# so more the longer each step takes; and so has what holds a rate, or ends when it is quiet.
+BY_THREE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
 export JAX_COMPILATION_CACHE_DIR := $(or $(JAX_COMPILATION_CACHE_DIR),$(abspath $(BUILD))/xla)
@@ -146,7 +145,10 @@ byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the 
 	@$(CORE) -m benchmarks.aggregation.byzantine --data $(or $(DATA),$(error Name a raw file: make byzantine DATA=file)) --format $(FORMAT)
 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect $(if $(ARGS),,$(BUILD)/jars/spark.jsa) ## Everything the project promises, on real servers (ARGS=… for pytest).
-	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),$(CORE) -m pytest $(PARALLEL) tests/unit && $(CORE) -m pytest $(BY_THREE) -m "not alone" tests/integration && $(CORE) -m pytest -m "alone or e2e" tests/e2e tests/integration)
+	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),\
+	$(CORE) -m pytest $(BY_THREE) tests/unit tests/e2e/real_days && \
+	$(CORE) -m pytest $(BY_THREE) -m "not alone" tests/integration && \
+	$(CORE) -m pytest -m "alone or e2e" tests/e2e/test_live_loop.py tests/integration)
 
 check: preflight $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .

@@ -10,7 +10,7 @@ from tests.e2e.browser import Browser, artifacts, browsing
 from tests.e2e.real_days.lab import DEVICES, READINGS, WINDOWS
 from tests.e2e.system import System, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1800)]
 
 MAY_BE_EMPTY = {
     # Good news: whether a bin of the last hours is an alarm, the four days' networks decide anew each time.

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.real_days.lab import DEVICES, READINGS, REJECTED, WINDOWS
 from tests.e2e.system import System, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1800)]
 
 LAST_DAY = 1_078_617_600_000
 """2004-03-07."""
