@@ -18,8 +18,8 @@ from tests.integration.sinks import Sink, Writer, finish, global_model, predicti
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 BATCH = 200
 DEVICES = [f"mote-{number}" for number in range(6)]
-READINGS = 3_000
-FORECASTS = 200  # of a device, with what is new for some batches
+READINGS = 1_500
+FORECASTS = 100  # of a device, with what is new for some batches
 VERSIONS = 40
 KILLED = (
     *((point, name) for name in ("sensor-readings", "model-files") for point in CRASHES),
