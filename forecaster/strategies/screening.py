@@ -33,6 +33,20 @@ class Bounds(NamedTuple):
     high: Scalars
 
 
+class Fleet(NamedTuple):
+    """All members, of whom those far off are at most as many as no score is of.
+
+    Attributes:
+        near: int [some], in order; the others are further from all of these than these are from each other.
+        low_of_far: float64 [members], below the scores of those far off; of the others 0.
+        scale: a power of two that makes the longest move of those near at most 1, and more than a half.
+    """
+
+    near: NDArray[np.intp]
+    low_of_far: Scalars
+    scale: float
+
+
 class Rounded(NamedTuple):
     """Some members, seen from the mean and rounded.
 
@@ -73,27 +87,28 @@ def bounds(rows: NDArray[np.float32], lengths: Scalars, closest: int) -> Bounds:
         lengths: float64 [members], squared, of each row's move from one point, such as their parent.
         closest: from 1 to all others.
     """
-    left_out = len(rows) - 1 - closest
-    norms = np.sqrt(lengths)
-    near, far = _split(norms, left_out)
-    found = Bounds(np.zeros(len(rows)), np.full(len(rows), np.inf))
-    reach = norms[near].max()
-    # At most all but one of those far off are among a far one's closest.
-    found.low[far] = max(0, closest - len(far) + 1) * np.square((norms[far] - reach) * (1 - 1e-3))
-    scale = 2.0 ** -np.ceil(np.log2(reach)) if reach > 0 else 1.0
-    own = _between(rows, near, left_out - len(far), scale)
+    fleet = apart(np.sqrt(lengths), closest)
+    found = Bounds(fleet.low_of_far, np.full(len(rows), np.inf))
+    near, scale = fleet.near, fleet.scale
+    own = _between(rows, near, len(near) - 1 - closest, scale)
     sure = ~np.isnan(own.low) & ~np.isnan(own.high)
     found.low[near[sure]], found.high[near[sure]] = own.low[sure] / scale**2, own.high[sure] / scale**2
     return found
 
 
-def _split(norms: Scalars, most: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Those near, and at most so many that are further from all of them than they from each other."""
+def apart(norms: Scalars, closest: int) -> Fleet:
+    """Those near and those far off, of members whose moves are as long as ``norms`` [members]."""
+    most = len(norms) - 1 - closest
     order = np.argsort(norms, kind="stable")
     last = norms[order[len(order) - most - 1 :]]
     gaps = np.flatnonzero(last[1:] > FAR * last[:-1])
     first = len(order) - most + int(gaps[0]) if len(gaps) and last[0] > 0 else len(order)
-    return np.sort(order[:first]), np.sort(order[first:])
+    near, far = np.sort(order[:first]), order[first:]
+    reach = norms[near].max()
+    low = np.zeros(len(norms))
+    # At most all but one of those far off are among a far one's closest.
+    low[far] = max(0, closest - len(far) + 1) * np.square((norms[far] - reach) * (1 - 1e-3))
+    return Fleet(near, low, 2.0 ** -np.ceil(np.log2(reach)) if reach > 0 else 1.0)
 
 
 def _between(rows: NDArray[np.float32], near: NDArray[np.intp], left_out: int, scale: float) -> Bounds:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from forecaster.strategies import exact, screening
 from forecaster.strategies.contract import REJECTED, Aggregate, Member, Share, State, Strategy
+from forecaster.strategies.floors import floors
 from forecaster.strategies.parameters import whole
 from forecaster.strategies.window import Window, blocks, read, shrunk
 
@@ -15,6 +16,10 @@ ROWS = 1000
 """Of the matrix of distances at a time."""
 MANY = 2000
 """Members from whose number on bounds on their scores come first."""
+FEW = 32
+"""Of the best, whom floors on all scores find sooner than bounds do."""
+OPEN = 1000
+"""Exact scores, beyond which bounds are sooner."""
 
 
 class Chosen(NamedTuple):
@@ -78,8 +83,8 @@ def _best(window: Window, best: Chosen) -> Aggregate:
 def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int, kept: int) -> Chosen:
     """The ``kept`` rows with the best scores, of equal ones the first.
 
-    Of ``MANY`` and more, exact scores are taken of those alone whose bounds leave open whether they are among them:
-    what is chosen is the same.
+    Of ``MANY`` and more, exact scores are taken of those alone whose floors or bounds leave open whether they are among
+    them: what is chosen is the same.
     """
     if len(rows) < MANY:
         score = scores(parent, rows, byzantine)
@@ -87,6 +92,8 @@ def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: in
         return Chosen(order, score[order[-1]], score)
     kept = min(kept, len(rows))
     closest, lengths = _closest(len(rows), byzantine), _lengths(parent, rows)
+    if kept <= FEW and (found := _above_floors(parent, rows, lengths, closest, kept)):
+        return found
     bounds = screening.bounds(rows, lengths, closest)
     # What rounding to float32 makes equal may be equal.
     low, high = _float32(bounds.low * (1 - 2e-7)), _float32(bounds.high * (1 + 2e-7))
@@ -96,6 +103,24 @@ def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: in
     order = np.argsort(score, kind="stable")[: kept - surely.sum()]
     surely[maybe[order]] = True
     return Chosen(np.flatnonzero(surely), score[order[-1]])
+
+
+def _above_floors(
+    parent: NDArray[np.float32], rows: NDArray[np.float32], lengths: NDArray[np.float64], closest: int, kept: int
+) -> Chosen | None:
+    """The ``kept`` best, or nobody where the floors leave more than ``OPEN`` to score."""
+    low = _float32(floors(rows, lengths, closest) * (1 - 2e-7))
+    order = np.argsort(low, kind="stable")
+    first = order[: kept + FEW]
+    score = _scores(parent, rows, lengths, closest, first)
+    rest = order[len(first) :]
+    rest = rest[low[rest] <= np.partition(score, kept - 1)[kept - 1]]
+    if len(rest) > OPEN:
+        return None
+    scored = np.concatenate([first, rest])
+    score = np.concatenate([score, _scores(parent, rows, lengths, closest, rest)])
+    best = np.lexsort((scored, score))[:kept]
+    return Chosen(np.sort(scored[best]), score[best[-1]])
 
 
 def scores(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int) -> NDArray[np.float32]:
