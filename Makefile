@@ -15,10 +15,9 @@ export FEDLOG_DATA  := $(or $(DATA),$(FEDLOG_DATA))
 export FEDLOG_READER := $(or $(READER),$(FEDLOG_READER))
 export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
-# Tests without servers share the cores, and the four real days are played beside them: that takes a while however fast
-# the machine is. Of those with servers, which often wait, three files run at a time, each with servers of its own. What
-# takes longest begins first. A system that lives on has the machine to itself, for it works for as long as it is up, and
-# so more the longer each step takes; and so has what holds a rate, or ends when it is quiet.
+# Tests without servers share the machine with the live loop, which often waits, and give way to it. Of those with
+# servers, which often wait too, three files run at a time, each with servers of its own. What takes longest begins first.
+# The four real days leave nothing to others, and what holds a rate is left alone by them.
 BY_THREE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.
@@ -146,9 +145,9 @@ byzantine: install $(BUILD)/env/core/.bench ## What ten lying devices do to the 
 
 test: install $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench $(BUILD)/env/flower/.installed $(BUILD)/jars/.connect $(if $(ARGS),,$(BUILD)/jars/spark.jsa) ## Everything the project promises, on real servers (ARGS=… for pytest).
 	@$(if $(ARGS),$(CORE) -m pytest $(ARGS),\
-	$(CORE) -m pytest $(BY_THREE) tests/unit tests/e2e/real_days && \
+	$(CORE) -m pytest $(BY_THREE) tests/unit tests/e2e/test_live_loop.py && \
 	$(CORE) -m pytest $(BY_THREE) -m "not alone" tests/integration && \
-	$(CORE) -m pytest -m "alone or e2e" tests/e2e/test_live_loop.py tests/integration)
+	$(CORE) -m pytest -m "alone or e2e" tests/e2e/real_days tests/integration)
 
 check: preflight $(BUILD)/env/core/.dev $(BUILD)/env/core/.bench ## Lint and types.
 	@$(CORE) -m ruff check .

@@ -4,13 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from infra import ports
 from tests import mongo_servers
-
-REAL_DAYS = "tests/e2e/real_days/"
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Each of the processes that share the tests takes its servers' ports from a part of its own: what one has found to
@@ -21,19 +17,6 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first: at the end no process waits for another that has just begun with it."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-
-
-class ByFile(LoadFileScheduling):  # type: ignore[misc]
-    """A file's tests are run by one process, and those of a whole system too, which is started once."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return REAL_DAYS if file.startswith(REAL_DAYS) else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    """Who gets what to run, where several processes share the tests."""
-    return ByFile(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,7 @@ from tests.e2e.browser import artifacts
 from tests.e2e.conftest import Noted
 from tests.e2e.system import System, eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1200)]
 
 HEALED_S = 120
 WRITTEN = TOPICS.keys() - {"window_plans", "window_parts"}

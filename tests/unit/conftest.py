@@ -1,5 +1,6 @@
 """How unit tests run: a machine that is busy beside fails none, and XLA compiles no longer than they take."""
 
+import os
 from collections.abc import Iterator
 
 import jax
@@ -9,6 +10,13 @@ from hypothesis import settings
 # Speed is measured in ``benchmarks``.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def gives_way() -> None:
+    """A whole system that is tested beside has the clock to keep up with, and nothing here has."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.nice(19)
 
 
 @pytest.fixture(autouse=True, scope="module")
