@@ -251,11 +251,11 @@ def test_a_log_that_does_not_give_a_version_is_asked_again_later():
 
 def test_a_log_that_hangs_is_not_waited_for():
     let_go = threading.Event()
-    asked = api(*MANY, fetch=lambda *_: let_go.wait(30), patience_s=0.05)
+    asked = api(*MANY, fetch=lambda *_: let_go.wait(60), patience_s=0.05)
     begun = time.monotonic()
     try:
         problem(asked("GET", "/global_models/1"), 503)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
     finally:
         let_go.set()
 

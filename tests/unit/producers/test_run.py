@@ -73,7 +73,7 @@ def test_events_wait_until_they_are_due(small):
     events = replay(small, Memory(stop, after=40), Pace(1200.0, None), stop)
     expected = (events[-1].moment - events[0].moment) / 1000 / 1200
     assert expected > 0.05
-    assert expected <= time.monotonic() - began < expected + 2
+    assert expected <= time.monotonic() - began < expected + 30
 
 
 def test_told_to_stop_it_stops_and_flushes(small):
