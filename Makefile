@@ -17,7 +17,7 @@ export FEDLOG_SPEED := $(or $(SPEED),$(FEDLOG_SPEED))
 export FEDLOG_POSITIONS := $(or $(POSITIONS),$(FEDLOG_POSITIONS))
 # Tests without servers share the machine with the live loop, which often waits, and give way to it. Of those with
 # servers, which often wait too, three files run at a time, each with servers of its own. What takes longest begins first.
-# The four real days leave nothing to others, and what holds a rate is left alone by them.
+# The four real days leave nothing to others; and they leave alone what holds a rate, or ends when it is quiet.
 BY_THREE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 # What XLA has compiled once, every later process that needs it reads from here: seconds less for each start.

@@ -6,8 +6,9 @@ from forecaster.config import Config
 
 QUIET_S = 20.0
 """After which nothing more is to be expected, where all readings have been trained on."""
-STALLED_S = 180.0
-"""After which something must be wrong, where they have not."""
+STALLED_S = 600.0
+"""After which something must be wrong, where they have not. Before the first update comes what XLA compiles for another
+network: on two cores with much else to do three minutes were too few."""
 BEHIND_MS = 7_200_000
 """By which the last mark of a watermark may lie behind the last reading: disorder, bins and marks."""
 

@@ -20,7 +20,7 @@ from tests.integration.conftest import Log, emptied
 from tests.integration.fleet import DEVICES, START, readings
 from tests.integration.sinks import Writer
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 READINGS = readings()[:4_000]  # of fourteen hours
 LEARNER = "width=16,learning_rate=0.003"
 
