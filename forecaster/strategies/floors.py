@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.strategies import spectrum
-from forecaster.strategies.screening import SIDE, UNIT, Scalars, apart
+from forecaster.strategies.screening import SIDE, Scalars, apart
+from forecaster.strategies.spectrum import UNIT
 from forecaster.strategies.window import blocks
 
 

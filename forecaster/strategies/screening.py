@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.strategies.spectrum import UNIT
+
 Scalars = NDArray[np.float64]
 SIDE = 500
 """About as many rows of distances, and columns, at a time."""
@@ -22,8 +24,6 @@ FAR = 4.0
 """Times the longest of the others, from where a member is further from all of them than they are from each other."""
 ALIGNED = 32
 """Numbers of a vector that the processor takes at a time."""
-UNIT = 2.0**-24
-"""What float32 rounds by."""
 
 
 class Bounds(NamedTuple):
