@@ -36,10 +36,10 @@ def floors(rows: NDArray[np.float32], lengths: Scalars, closest: int) -> Scalars
 
     def parts() -> Iterator[NDArray[np.float32]]:
         for some in blocks(len(rows), SIDE):
-            own = np.subtract(rows[some], centre, out=moves[: some.stop - some.start])
-            own *= scale
-            own[~near[some]] = 0
-            yield own
+            part = np.subtract(rows[some], centre, out=moves[: some.stop - some.start])
+            part *= scale
+            part[~near[some]] = 0
+            yield part
 
     with np.errstate(over="ignore", invalid="ignore"):
         own = np.concatenate([np.einsum("ij,ij->i", part, part, dtype=np.float64) for part in parts()])
