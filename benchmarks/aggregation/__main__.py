@@ -89,13 +89,8 @@ def flowers(name: str, given: dict[str, float], devices: int) -> dict[str, float
     start = fleet.parent(Config())
     rounds = np.stack([fleet.weights(start, device) for device in range(some)])[None]
     examples = np.array([[fleet.examples(device) for device in range(some)]])
-    taken = flower.run(name, {**given, **fewer(given, some / devices)}, start, rounds, examples, bare=True)
+    taken = flower.run(name, {**given, **ours.fewer(given, some / devices)}, start, rounds, examples, bare=True)
     return {"seconds": taken.seconds[0] * (devices / some) ** 2, "mib": taken.mib, "from": some}
-
-
-def fewer(given: dict[str, float], part: float) -> dict[str, float]:
-    """Those parameters that are numbers of members, for a part of them."""
-    return {key: float(int(given[key] * part)) for key in ("byzantine", "kept") if key in given}
 
 
 if __name__ == "__main__":

@@ -41,14 +41,22 @@ def measured(name: str, parameters: Mapping[str, float], devices: int) -> Cost:
     """The same, in this process."""
     config = Config()
     start = parent(config)
+    some = min(MANY, devices)
+    # What is compiled or imported once.
+    first = named(name, {**parameters, **fewer(parameters, some / devices)}, learned(config), parts(config))
+    first.update(first.init(start), start, Window(config, some))
     strategy, window = named(name, parameters, learned(config), parts(config)), Window(config, devices)
     state = strategy.init(start)
-    strategy.update(state, start, Window(config, min(MANY, devices)))  # what is compiled or imported once
     before = forget_peak()
     begin = time.perf_counter()
     strategy.update(state, start, window)
     seconds = time.perf_counter() - begin - window.making - window.decoding
     return Cost(seconds, window.decoding, peak() - before)
+
+
+def fewer(given: Mapping[str, float], part: float) -> dict[str, float]:
+    """Those parameters that are numbers of members, for a part of them."""
+    return {key: float(int(given[key] * part)) for key in ("byzantine", "kept") if key in given}
 
 
 def forget_peak() -> float:

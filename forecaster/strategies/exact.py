@@ -34,6 +34,19 @@ def add(sums: Sums, weight: float, vector: NDArray[np.float32]) -> Sums:
     return Sums(_plus(sums.values, factor * vector.astype(np.float64)), _plus(sums.weight, factor))
 
 
+def add_all(sums: Sums, vectors: NDArray[np.float32]) -> Sums:
+    """With each of some vectors, float32 [some, n], as ``add`` with weight 1 adds them, but sooner.
+
+    Rump, Ogita and Oishi 2008, Accurate Floating-Point Summation Part I, algorithm 3.2: beside a large power of two all
+    round to multiples of one unit, whose sum is exact; what was rounded off is some 2^-46 of the largest.
+    """
+    wide = vectors.astype(np.float64)
+    large = 2.0 ** (np.frexp(np.abs(vectors).max(initial=0))[1] + len(vectors).bit_length())
+    high = (wide + large) - large
+    values = _plus(_plus(sums.values, high.sum(axis=0)), (wide - high).sum(axis=0))
+    return Sums(values, _plus(sums.weight, np.float64(len(vectors))))
+
+
 def merge(one: Sums, other: Sums) -> Sums:
     """The sum of both."""
     both = [_plus(_plus(a, b[0]), b[1]) for a, b in zip(one, other, strict=True)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.strategies.contract import Aggregate, Member, State, Strategy
+from forecaster.strategies.contract import Aggregate, Member, State, Strategy, sound
 from forecaster.strategies.parameters import positive, whole
 from forecaster.strategies.window import Window, blocks, read, shares
 
@@ -33,7 +33,7 @@ def geometric_median(
     parameters = {"smoothing": positive("smoothing", smoothing), "iterations": whole("iterations", iterations, 1)}
 
     def update(state: State, parent: NDArray[np.float32], members: Iterable[Member]) -> tuple[State, Aggregate]:
-        window = read(parent, members)
+        window = read(parent, sound(parent, members))
         if not window.ids:
             return state, Aggregate(parent, {})
         weights, share = np.empty_like(parent), np.zeros(len(window.ids))

@@ -1,11 +1,10 @@
-"""Bounds on Krum's scores of very many members: who is surely kept and who surely not, before any exact score is taken.
+"""Closer bounds on Krum's scores of very many members, for those alone whom the outline leaves undecided.
 
-A score is what the squared distances to all others come to, less the largest of them. The former follows from the
-vectors' lengths alone once they are seen from their mean; only the largest need distances, and these are taken of
-vectors rounded to bfloat16, which a processor multiplies several times as fast as float64. What rounding can do to a
-product is bounded: ``|a·b - a'·b'| <= |a - a'| |b'| + |a'| |b - b'| + |a - a'| |b - b'|`` (Cauchy and Schwarz), and by
-the sum in float32 of ``n`` products ``n * 2^-24 |a'| |b'|`` (Higham 2002, Accuracy and Stability of Numerical
-Algorithms, section 3.1).
+Distances are taken of moves rounded to bfloat16, which a processor multiplies several times as fast as float64. What
+rounding does to ``k`` products with one member together is bounded: ``x·y - x'·y' = (x - x')·y + x'·(y - y')``, and
+``k`` rows of a matrix come to at most ``sqrt(k)`` times its largest singular value, be they moves or what rounding took
+from them. The sum in float32 of ``n`` products is off by ``n * 2^-24 |x'| |y'|`` at most (Higham 2002, Accuracy and
+Stability of Numerical Algorithms, section 3.1).
 """
 
 from typing import Any, NamedTuple
@@ -15,222 +14,141 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.strategies import spectrum
+from forecaster.strategies.bounds import Bounds, Scalars, sorted_out
+from forecaster.strategies.moves import Moves
 from forecaster.strategies.spectrum import UNIT
+from forecaster.strategies.window import blocks, each
 
-Scalars = NDArray[np.float64]
-SIDE = 500
-"""About as many rows of distances, and columns, at a time."""
-FAR = 4.0
-"""Times the longest of the others, from where a member is further from all of them than they are from each other."""
+GROUP, COLUMNS = 250, 1000
+"""Members whose distances are taken at a time, and of how many others."""
+FEWEST = 50
+"""Undecided members left over, of whom exact scores are as soon taken."""
 ALIGNED = 32
 """Numbers of a vector that the processor takes at a time."""
-
-
-class Bounds(NamedTuple):
-    """Between what each member's score lies, float64 [members] each."""
-
-    low: Scalars
-    high: Scalars
-
-
-class Fleet(NamedTuple):
-    """All members, of whom those far off are at most as many as no score is of.
-
-    Attributes:
-        near: int [some], in order; the others are further from all of these than these are from each other.
-        low_of_far: float64 [members], below the scores of those far off; of the others 0.
-        scale: a power of two that makes the longest move of those near at most 1, and more than a half.
-    """
-
-    near: NDArray[np.intp]
-    low_of_far: Scalars
-    scale: float
+MEMORY = 64
+"""Bytes."""
+ROUNDS = 2
+"""Of bounding the largest singular value of what rounding took."""
 
 
 class Rounded(NamedTuple):
-    """Some members, seen from the mean and rounded.
+    """All moves of those near, rounded.
 
     Attributes:
-        at: int [some], which they are.
-        vectors: bfloat16 [side, n]; rows beyond ``some`` are 0.
-        lengths: float64 [some], squared, before rounding.
-        sizes: float64 [some], after rounding.
-        errors: float64 [some], how far off rounding moved each, at most.
+        vectors: bfloat16 [near, n or somewhat more]; what is more is 0.
+        columns: the same, ``COLUMNS`` at a time, beyond the last 0, and their lengths, squared before rounding, float32
+            [COLUMNS], beyond the last -inf.
+        wrong: float64 [near], by how much any ``left_out`` of each one's distances together may be off.
     """
 
-    at: NDArray[np.intp]
-    vectors: jax.Array
-    lengths: Scalars
-    sizes: Scalars
-    errors: Scalars
+    vectors: NDArray[Any]
+    columns: list[tuple[jax.Array, jax.Array]]
+    wrong: Scalars
 
 
-class Tails(NamedTuple):
-    """Of each row's distances those over an upper threshold: count and excess; how many are over a lower one."""
-
-    over: jax.Array
-    excess: jax.Array
-    over_lower: jax.Array
-
-
-def squared(moves: Scalars) -> Scalars:
-    """The length of each row, squared, float64 [rows]."""
-    lengths: Scalars = np.einsum("ij,ij->i", moves, moves)
-    return lengths
-
-
-def bounds(rows: NDArray[np.float32], lengths: Scalars, closest: int) -> Bounds:
-    """Bounds on the sum of each row's squared distances to its ``closest`` others.
+def narrowed(moves: Moves, bounds: Bounds, closest: int, kept: int) -> Bounds:
+    """The bounds, closer for all whom they leave undecided.
 
     Args:
-        rows: float32 [members, n].
-        lengths: float64 [members], squared, of each row's move from one point, such as their parent.
-        closest: from 1 to all others.
+        moves: of all members.
+        bounds: on their scores so far.
+        closest: of how many others a score is.
+        kept: how many of the best are looked for.
     """
-    fleet = apart(np.sqrt(lengths), closest)
-    found = Bounds(fleet.low_of_far, np.full(len(rows), np.inf))
-    near, scale = fleet.near, fleet.scale
-    own = _between(rows, near, len(near) - 1 - closest, scale)
-    sure = ~np.isnan(own.low) & ~np.isnan(own.high)
-    found.low[near[sure]], found.high[near[sure]] = own.low[sure] / scale**2, own.high[sure] / scale**2
+    found, fleet = bounds, None
+    left_out = len(moves.near) - 1 - closest
+    if not left_out or not moves.known():
+        return found
+    to_all, loose = moves.to_all()
+    coarse = np.ones(len(moves.near), bool)
+    while len(group := _next(moves, bounds, found, coarse, kept)):
+        fleet = fleet or _rounded(moves, left_out)
+        score = to_all[group] - left_out * moves.lengths[group] - _largest(fleet, group, left_out)
+        by = fleet.wrong[group] + loose[group]
+        found = moves.narrowed(found, group, score - by, score + by)
+        coarse[group] = False
     return found
 
 
-def apart(norms: Scalars, closest: int) -> Fleet:
-    """Those near and those far off, of members whose moves are as long as ``norms`` [members]."""
-    most = len(norms) - 1 - closest
-    order = np.argsort(norms, kind="stable")
-    last = norms[order[len(order) - most - 1 :]]
-    gaps = np.flatnonzero(last[1:] > FAR * last[:-1])
-    first = len(order) - most + int(gaps[0]) if len(gaps) and last[0] > 0 else len(order)
-    near, far = np.sort(order[:first]), order[first:]
-    reach = norms[near].max()
-    low = np.zeros(len(norms))
-    # At most all but one of those far off are among a far one's closest.
-    low[far] = max(0, closest - len(far) + 1) * np.square((norms[far] - reach) * (1 - 1e-3))
-    return Fleet(near, low, 2.0 ** -np.ceil(np.log2(reach)) if reach > 0 else 1.0)
+def _next(moves: Moves, outlined: Bounds, found: Bounds, coarse: NDArray[np.bool_], kept: int) -> NDArray[np.intp]:
+    """Those of the undecided, as places among those near, whose closer bounds are needed first."""
+    undecided = coarse & sorted_out(found, kept)[1][moves.near]
+    low, high = outlined.low[moves.near], outlined.high[moves.near]
+    closer = (found.low + found.high)[moves.near] / 2
+    # Where between their bounds others' scores turned out to lie.
+    between = (high - low)[~coarse].sum()
+    part = (closer - low)[~coarse].sum() / between if between else 0.5
+    likely = np.where(coarse, low + part * (high - low), closer)
+    last = min(kept, len(likely)) - 1
+    cut = np.partition(likely, last)[last]
+    certain = (low <= cut) & (cut <= high)
+    order = np.lexsort((np.abs(likely - cut), ~certain, ~undecided))
+    count = undecided.sum()
+    return order[: min(GROUP, count) if count >= FEWEST else 0]
 
 
-def _between(rows: NDArray[np.float32], near: NDArray[np.intp], left_out: int, scale: float) -> Bounds:
-    """Bounds on the sum of all distances among those near, less each one's ``left_out`` largest, times ``scale²``."""
-    count = len(near)
-    pieces = -(-count // SIDE)
-    side = -(-count // pieces)
-    # Each with a part of all, so that the first is a sample of them.
-    parts = [near[first::pieces] for first in range(pieces)]
-    centre = (sum(rows[part].sum(axis=0, dtype=np.float64) for part in parts) / count).astype(np.float32)
-    blocks = [_rounded(rows, part, centre, scale, side) for part in parts]
-    lengths, sizes, errors = (np.concatenate(each) for each in zip(*(block[2:] for block in blocks), strict=True))
-    at = np.concatenate([block.at for block in blocks])
-    adrift = count * UNIT * np.linalg.norm(centre.astype(np.float64)) * scale  # all moves together; 0 but for rounding
-    slack = 2 * np.sqrt(lengths) * adrift
-    whole = count * lengths + lengths.sum()
-    slack += 1e-9 * whole
-    wrong = errors * sizes.max() + sizes * errors.max() + errors * errors.max()
-    wrong += rows.shape[1] * 1.01 * UNIT * sizes * sizes.max()
-    wrong = 2 * wrong + 32 * UNIT * (lengths + lengths.max())
-    low, high = _largest(blocks, lengths, left_out)
-    by = left_out * wrong
-    order = np.argsort(at)
-    return Bounds((whole - high - by - slack)[order], (whole - low + by + slack)[order])
+def _rounded(moves: Moves, left_out: int) -> Rounded:
+    count, size = len(moves.near), moves.rows.shape[1]
+    full = -(-count // COLUMNS) * COLUMNS
+    vectors = _zeros(full, -(-size // ALIGNED) * ALIGNED)
+    lost = _zeros(count, size)
+
+    def rounded(some: slice) -> Scalars:
+        part = moves.of(some)
+        vectors[some, :size] = part
+        part -= vectors[some, :size].astype(np.float32)
+        lost[some] = part
+        squares: Scalars = np.einsum("ij,ij->i", part, part).astype(np.float64)
+        return squares
+
+    squares = np.concatenate(moves.each(rounded))
+    lengths = np.pad(moves.lengths.astype(np.float32), (0, full - count), constant_values=-np.inf)
+    columns = [(jax.device_put(vectors[some]), jax.device_put(lengths[some])) for some in blocks(full, COLUMNS)]
+    return Rounded(vectors, columns, _wrong(moves, squares, lost, left_out))
 
 
-def _rounded(
-    rows: NDArray[np.float32], at: NDArray[np.intp], centre: NDArray[np.float32], scale: float, side: int
-) -> Rounded:
-    moves = rows[at].astype(np.float64)
-    moves -= centre
-    moves *= scale
-    vectors, sizes, errors = _round(moves.astype(np.float32), side - len(at))
-    lengths = squared(moves)
-    loose = 1 + moves.shape[1] * 1.01 * UNIT  # by which a sum of squares in float32 may be too small
-    own = np.sqrt(lengths)
-    return Rounded(at, vectors, lengths, np.asarray(sizes, np.float64) * loose, errors * loose + UNIT * own)
+def _zeros(count: int, size: int) -> NDArray[Any]:
+    """Bfloat16 [count, size], from where on JAX takes memory as it is, without a copy."""
+    kept = np.zeros(2 * count * size + MEMORY, np.uint8)
+    first = -kept.ctypes.data % MEMORY
+    return kept[first : first + 2 * count * size].view(jnp.bfloat16).reshape(count, size)
 
 
-@jax.jit(static_argnums=1)
-def _round(moves: Any, missing: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    vectors = moves.astype(jnp.bfloat16)
-    back = vectors.astype(jnp.float32)
-    padded = jnp.pad(vectors, ((0, missing), (0, -moves.shape[1] % ALIGNED)))
-    return padded, jnp.linalg.norm(back, axis=1), jnp.linalg.norm(moves - back, axis=1)
-
-
-def _largest(blocks: list[Rounded], lengths: Scalars, left_out: int) -> Bounds:
-    """Between what the ``left_out`` largest of each row's distances come to, as those of the rounded vectors."""
-    if not left_out:
-        return Bounds(np.zeros_like(lengths), np.zeros_like(lengths))
-    first = blocks[0]
-    side = len(first.vectors)
-    # Of a distance, all but the row's own length; what is missing is further below than any.
-    padded = (np.pad(each.lengths, (0, side - len(each.at)), constant_values=-np.inf) for each in blocks)
-    parts = [jnp.asarray(each, jnp.float32) for each in padded]
-    sample = [_products(block.vectors, first.vectors) for block in blocks]
-    ranks = _ranks(len(first.at), left_out / len(lengths))
-    thresholds = [_thresholds(own, first, ranks) for own in sample]
-    tails: list[list[Tails]] = [[] for _ in blocks]
-    for row, block in enumerate(blocks):
-        for column in range(row, len(blocks)):
-            of = parts[row], parts[column], thresholds[row], thresholds[column]
-            one, other = (
-                _tails(sample[column].T, *of) if row == 0 else _measured(block.vectors, blocks[column].vectors, *of)
-            )
-            tails[row].append(one)
-            if column != row:
-                tails[column].append(other)
-    found = [_bounded(*each, left_out) for each in zip(blocks, tails, thresholds, strict=True)]
-    return Bounds(*(np.concatenate(each) for each in zip(*found, strict=True)))
-
-
-def _ranks(sampled: int, part: float) -> tuple[int, int]:
-    """Of a sample's values, the largest first, one that is rather among the largest ``part`` of all, and one not."""
-    spread = 2 * np.sqrt(sampled * part * (1 - part)) + 1
-    return max(0, int(sampled * part - spread)), min(sampled - 1, int(sampled * part + spread))
-
-
-@jax.jit
-def _products(some: jax.Array, others: jax.Array) -> jax.Array:
-    return jax.lax.dot_general(some, others, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
-
-
-def _thresholds(products: jax.Array, sampled: Rounded, ranks: tuple[int, int]) -> NDArray[np.float32]:
-    """Two of each row's sampled distances, without its own length, by their ranks, float32 [side, 2]."""
-    some = len(sampled.at)
-    parts = sampled.lengths.astype(np.float32) - 2 * np.asarray(products)[:, :some]
-    places = [some - 1 - rank for rank in ranks]
-    return np.partition(parts, places, axis=1)[:, places]
-
-
-@jax.jit
-def _measured(
-    some: jax.Array, others: jax.Array, rows: jax.Array, columns: jax.Array, of_rows: jax.Array, of_columns: jax.Array
-) -> tuple[Tails, Tails]:
-    return _tails(_products(some, others), rows, columns, of_rows, of_columns)
-
-
-@jax.jit
-def _tails(
-    products: jax.Array, rows: jax.Array, columns: jax.Array, of_rows: jax.Array, of_columns: jax.Array
-) -> tuple[Tails, Tails]:
-    """Those of the rows among the columns, and of the columns among the rows."""
-    return _tail(columns - 2 * products, of_rows), _tail((rows[:, None] - 2 * products).T, of_columns)
-
-
-def _tail(parts: jax.Array, thresholds: jax.Array) -> Tails:
-    upper, lower = thresholds[:, :1], thresholds[:, 1:]
-    excess = jnp.maximum(parts - upper, 0).sum(axis=1)
-    return Tails((parts > upper).sum(axis=1), excess, (parts > lower).sum(axis=1))
-
-
-def _bounded(block: Rounded, tails: list[Tails], thresholds: NDArray[np.float32], left_out: int) -> Bounds:
-    count = len(block.at)
-    over, excess, over_lower = (
-        sum(np.asarray(t[:count], np.float64) for t in each) for each in zip(*tails, strict=True)
+def _wrong(moves: Moves, squares: Scalars, lost: NDArray[Any], left_out: int) -> Scalars:
+    """By how much any ``left_out`` of each one's distances are off, of moves that rounding took ``squares`` from."""
+    size, own = moves.rows.shape[1], np.sqrt(moves.lengths)
+    # A sum of squares in float32 may be too small, and the moves themselves are rounded, and so is what is lost.
+    errors = (1 + size * 1.01 * UNIT) * np.sqrt(squares) + 2 * UNIT * own
+    sizes = own + errors
+    together = 2.0**-8 * float(np.linalg.norm(errors)) + spectrum.largest(
+        lambda some: lost[some].astype(np.float32),
+        lost.shape,
+        float(np.square(errors).sum()),
+        ROUNDS,
+        moves.seed,
     )
-    upper, lower = (block.lengths + np.asarray(thresholds[:count, at], np.float64) for at in (0, 1))
-    # Whatever the threshold, the k largest come to k times it and what lies over it, or less (Rockafellar and Uryasev
-    # 2000, Optimization of Conditional Value-at-Risk, theorem 1).
-    high = left_out * upper + excess * (1 + 1e-4)
-    known = excess * (1 - 1e-4) + over * upper
-    low = np.where(over_lower >= left_out, known + (left_out - over) * lower, known)
-    return Bounds(np.where(over > left_out, known * (left_out / np.maximum(over, 1)), low), high)
+    products = np.sqrt(left_out) * (errors * moves.largest + sizes * together)
+    sums = left_out * (size * 1.01 * UNIT * sizes * sizes.max() + 16 * UNIT * (moves.lengths + moves.lengths.max()))
+    return 2 * (products + sums)
+
+
+def _largest(fleet: Rounded, group: NDArray[np.intp], left_out: int) -> Scalars:
+    """What the ``left_out`` largest distances of each come to, without its own length, of rounded moves."""
+    rows = jax.device_put(fleet.vectors[np.pad(group, (0, GROUP - len(group)), mode="edge")])
+    found = [_distances(rows, *of) for of in fleet.columns]
+    distances = np.concatenate(found, axis=1)[: len(group)]
+
+    def largest(some: slice) -> Scalars:
+        last = np.partition(distances[some], -left_out, axis=1)[:, -left_out:]
+        sums: Scalars = last.sum(axis=1, dtype=np.float64)
+        return sums
+
+    return np.concatenate(each(largest, blocks(len(group), GROUP // 2)))
+
+
+@jax.jit
+def _distances(rows: jax.Array, columns: jax.Array, lengths: jax.Array) -> jax.Array:
+    """Of some from others, without their own lengths, float32 [rows, columns]."""
+    products = jax.lax.dot_general(rows, columns, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+    return lengths - 2 * products

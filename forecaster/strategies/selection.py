@@ -1,19 +1,25 @@
 """Krum: keep those members that are closest to most of the others."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from forecaster.strategies import exact, screening
+from forecaster.strategies import exact
+from forecaster.strategies.bounds import Scalars, as_score, sorted_out
 from forecaster.strategies.contract import REJECTED, Aggregate, Member, Share, State, Strategy
-from forecaster.strategies.floors import floors
+from forecaster.strategies.moves import seen
+from forecaster.strategies.outline import outline
 from forecaster.strategies.parameters import whole
-from forecaster.strategies.window import Window, blocks, read, shrunk
+from forecaster.strategies.screening import narrowed
+from forecaster.strategies.window import Window, blocks, each, read, shrunk
 
-ROWS = 1000
+ROWS, COLUMNS = 1000, 200
 """Of the matrix of distances at a time."""
+AT_ONCE = 32
+"""Members to add up."""
 MANY = 2000
 """Members from whose number on bounds on their scores come first."""
 FEW = 32
@@ -74,9 +80,9 @@ def _best(window: Window, best: Chosen) -> Aggregate:
         update_id: Share(0.0, REJECTED, f"{score}, the best {len(best.kept)} have up to {best.bound:.6g}")
         for update_id, score in zip(window.ids, own, strict=True)
     }
-    for at in best.kept:
-        sums = exact.add(sums, 1.0, window.rows[at])
-        shares[window.ids[at]] = Share(1 / len(best.kept))
+    for some in blocks(len(best.kept), AT_ONCE):
+        sums = exact.add_all(sums, window.rows[best.kept[some]])
+    shares |= {window.ids[at]: Share(1 / len(best.kept)) for at in best.kept}
     return Aggregate(exact.mean(sums), shares)
 
 
@@ -87,40 +93,36 @@ def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: in
     them: what is chosen is the same.
     """
     if len(rows) < MANY:
-        score = scores(parent, rows, byzantine)
-        order = np.argsort(score, kind="stable")[:kept]
-        return Chosen(order, score[order[-1]], score)
+        every = scores(parent, rows, byzantine)
+        order = np.argsort(every, kind="stable")[:kept]
+        return Chosen(order, every[order[-1]], every)
     kept = min(kept, len(rows))
     closest, lengths = _closest(len(rows), byzantine), _lengths(parent, rows)
-    if kept <= FEW and (found := _above_floors(parent, rows, lengths, closest, kept)):
-        return found
-    bounds = screening.bounds(rows, lengths, closest)
-    # What rounding to float32 makes equal may be equal.
-    low, high = _float32(bounds.low * (1 - 2e-7)), _float32(bounds.high * (1 + 2e-7))
-    surely = high < np.partition(low, kept - 1)[kept - 1]
-    maybe = np.flatnonzero(~surely & (low <= np.partition(high, kept - 1)[kept - 1]))
-    score = _scores(parent, rows, lengths, closest, maybe)
-    order = np.argsort(score, kind="stable")[: kept - surely.sum()]
-    surely[maybe[order]] = True
-    return Chosen(np.flatnonzero(surely), score[order[-1]])
+    moves = seen(rows, lengths, closest)
+    bounds = outline(moves, closest)
+    score = functools.partial(_scores, parent, rows, lengths, closest)
+    if kept <= FEW and (lowest := _lowest(bounds.low, score, kept)):
+        return lowest
+    surely, maybe = sorted_out(narrowed(moves, bounds, closest, kept), kept)
+    undecided = np.flatnonzero(maybe)
+    exactly = score(undecided)
+    order = np.argsort(exactly, kind="stable")[: kept - surely.sum()]
+    surely[undecided[order]] = True
+    return Chosen(np.flatnonzero(surely), exactly[order[-1]])
 
 
-def _above_floors(
-    parent: NDArray[np.float32], rows: NDArray[np.float32], lengths: NDArray[np.float64], closest: int, kept: int
-) -> Chosen | None:
-    """The ``kept`` best, or nobody where the floors leave more than ``OPEN`` to score."""
-    low = _float32(floors(rows, lengths, closest) * (1 - 2e-7))
-    order = np.argsort(low, kind="stable")
-    first = order[: kept + FEW]
-    score = _scores(parent, rows, lengths, closest, first)
-    rest = order[len(first) :]
-    rest = rest[low[rest] <= np.partition(score, kept - 1)[kept - 1]]
+def _lowest(low: Scalars, score: Callable[[NDArray[np.intp]], NDArray[np.float32]], kept: int) -> Chosen | None:
+    """The ``kept`` best, or nobody where the bounds from below leave more than ``OPEN`` to score."""
+    least = as_score(low * (1 - 2e-7))
+    order = np.argsort(least, kind="stable")
+    first, rest = order[: kept + FEW], order[kept + FEW :]
+    exactly = score(first)
+    rest = rest[least[rest] <= np.partition(exactly, kept - 1)[kept - 1]]
     if len(rest) > OPEN:
         return None
-    scored = np.concatenate([first, rest])
-    score = np.concatenate([score, _scores(parent, rows, lengths, closest, rest)])
-    best = np.lexsort((scored, score))[:kept]
-    return Chosen(np.sort(scored[best]), score[best[-1]])
+    scored, exactly = np.concatenate([first, rest]), np.concatenate([exactly, score(rest)])
+    best = np.lexsort((scored, exactly))[:kept]
+    return Chosen(np.sort(scored[best]), exactly[best[-1]])
 
 
 def scores(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int) -> NDArray[np.float32]:
@@ -153,13 +155,8 @@ def _scores(
     for some in blocks(len(wanted), ROWS):
         distances = _distances(parent, rows, lengths, wanted[some])
         distances.partition(closest - 1, axis=1)
-        score[some] = _float32(distances[:, :closest].sum(axis=1))
+        score[some] = as_score(distances[:, :closest].sum(axis=1))
     return score
-
-
-def _float32(score: NDArray[np.float64]) -> NDArray[np.float32]:
-    most = np.finfo(np.float32).max
-    return np.clip(score, -most, most).astype(np.float32)
 
 
 def _distances(
@@ -168,8 +165,11 @@ def _distances(
     """Squared, of some rows from all, float64 [some, members]; from themselves infinite."""
     moves = _moves(parent, rows[some])
     distances = np.empty((len(moves), len(rows)))
-    for others in blocks(len(rows), ROWS):
+
+    def measure(others: slice) -> None:
         np.matmul(moves, _moves(parent, rows[others]).T, out=distances[:, others])
+
+    each(measure, blocks(len(rows), COLUMNS))
     distances *= -2
     distances += lengths
     distances += lengths[some, None]
@@ -180,8 +180,13 @@ def _distances(
 
 def _lengths(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Of all moves, squared; seen from the parent, the members are small beside what they differ by."""
-    return np.concatenate([screening.squared(_moves(parent, rows[some])) for some in blocks(len(rows), ROWS)])
+    return np.concatenate(each(lambda some: _squared(_moves(parent, rows[some])), blocks(len(rows), COLUMNS)))
 
 
 def _moves(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
     return rows - parent.astype(np.float64)
+
+
+def _squared(moves: Scalars) -> Scalars:
+    lengths: Scalars = np.einsum("ij,ij->i", moves, moves)
+    return lengths

@@ -2,45 +2,73 @@
 
 The largest singular value is bounded from above by what the matrix makes of random vectors (Halko, Martinsson and Tropp
 2011, Finding Structure with Randomness, lemma 4.1): ``|B| <= CERTAIN * sqrt(2/π) * max |B g|`` for ``PROBES`` vectors
-``g`` of standard normal numbers, except with probability ``CERTAIN ** -PROBES``. Taken of ``B = A (A' A) ** ROUNDS``,
-whose largest singular value is that of ``A`` to the power of ``2 * ROUNDS + 1``, the factor shrinks to its root.
+``g`` of standard normal numbers, except with probability ``CERTAIN ** -PROBES``. Taken of ``B = A T(A' A)`` for a
+Chebyshev polynomial ``T``, which is at most 1 up to where the squared singular values of independent numbers would end
+(Marchenko and Pastur 1967), and of all polynomials grows fastest beyond, the factor shrinks to little.
 """
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
-PROBES = 12
-CERTAIN = 10.0
-ROUNDS = 5
+from forecaster.strategies.window import blocks, each
+
+PROBES = 16
+CERTAIN = 10.0**0.75
+SIDE = 200
+"""Rows at a time."""
 UNIT = 2.0**-24
 """What float32 rounds by."""
 
 
-def largest(parts: Callable[[], Iterable[NDArray[np.float32]]], count: int, size: int, seed: bytes) -> float:
+def largest(
+    rows: Callable[[slice], NDArray[np.float32]], shape: tuple[int, int], squares: float, rounds: int, seed: bytes
+) -> float:
     """An upper bound on the largest singular value, wrong once in ``CERTAIN ** PROBES`` seeds.
 
     Args:
-        parts: some rows at a time, float32 [some, size], of lengths up to 1; the same at each call.
-        count: of all rows.
-        size: of each.
+        rows: some of the rows, float32 [some, size], of lengths up to some 1.
+        shape: of all rows together.
+        squares: of all numbers, their sum. Where it is infinite or none, so is the bound infinite.
+        rounds: the degree of the polynomial, from 1; the higher, the closer the bound, and the longer it takes.
         seed: of the random vectors. Whoever knows it beforehand could make a matrix it is wrong of.
     """
-    random = np.random.default_rng(list(seed))
-    probes = random.standard_normal((size, PROBES), np.float32)
-    grown = 0.0
-    for _ in range(ROUNDS):
-        after = np.zeros_like(probes)
-        for rows in parts():
-            after += rows.T @ (rows @ probes)
-        most = float(np.linalg.norm(after, axis=0).max())
-        if most == 0:
-            return 0.0
-        grown += np.log(most)
-        probes = after / np.float32(most)
-    squares = sum(np.square(rows @ probes, dtype=np.float64).sum(axis=0) for rows in parts())
-    found = np.log(CERTAIN * np.sqrt(2 / np.pi)) + np.log(np.max(squares)) / 2 + grown
-    # What a product of float32 is off by, at most, beside the largest singular value (Higham 2002, section 3.5).
-    loose = 1 + UNIT * (count + size) * np.sqrt(min(count, size))
-    return float(np.exp(found / (2 * ROUNDS + 1)) * loose)
+    if squares == 0:
+        return 0.0
+    if not np.isfinite(squares):
+        return np.inf
+    count, size = shape
+    edge = squares * (count**-0.5 + size**-0.5) ** 2
+
+    def summed(function: Callable[[NDArray[np.float32]], NDArray[Any]]) -> NDArray[np.float64]:
+        return np.sum(each(lambda some: function(rows(some)), blocks(count, SIDE)), axis=0, dtype=np.float64)
+
+    probes = np.random.default_rng(list(seed)).standard_normal((size, PROBES))
+    before = probes
+    for round_ in range(rounds):
+        grown = summed(functools.partial(_times, probes.astype(np.float32)))
+        grown = 2 / edge * grown - probes
+        before, probes = probes, grown if round_ == 0 else 2 * grown - before
+    last = probes.astype(np.float32)
+    grown = summed(lambda part: np.square(part @ last, dtype=np.float64).sum(axis=0))
+    most = CERTAIN * np.sqrt(2 / np.pi * grown.max())
+    # Beside what a product of float32 is off by, at most (Higham 2002, section 3.5).
+    return _value(float(most), float(np.sqrt(edge)), rounds) + UNIT * (count + size) * float(np.sqrt(squares))
+
+
+def _times(probes: NDArray[np.float32], part: NDArray[np.float32]) -> NDArray[np.float32]:
+    return part.T @ (part @ probes)
+
+
+def _value(most: float, edge: float, rounds: int) -> float:
+    """The singular value from ``edge`` on that the polynomial makes ``most`` of; ``edge`` where none is."""
+    if not np.isfinite(most):
+        return np.inf
+    if most <= edge:
+        return edge
+    above = (1 + 1e-9) * edge * np.cosh(np.arccosh(most / edge) / (2 * rounds))
+    return float(brentq(lambda value: value * np.cosh(2 * rounds * np.arccosh(value / edge)) - most, edge, above))

@@ -1,13 +1,19 @@
 """A whole window as one matrix, for strategies that look at all members together."""
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from forecaster.strategies.contract import Member, Share, sound
 
+Piece = TypeVar("Piece")
+Found = TypeVar("Found")
 COLUMNS = 64
 """Taken at a time, so that what is computed on the way stays small beside the matrix."""
 
@@ -27,15 +33,11 @@ class Window(NamedTuple):
 
 
 def read(parent: NDArray[np.float32], members: Iterable[Member]) -> Window:
-    """The window, kept once.
-
-    Raises:
-        MemberError: as ``contract.sound``.
-    """
+    """The window of ``contract.sound`` members, kept once."""
     ids: list[str] = []
     discounts: list[float] = []
     rows = np.empty((0, parent.size), np.float32)
-    for member in sound(parent, members):
+    for member in members:
         if len(ids) == len(rows):
             # In place, where the kernel moves pages and copies nothing. By an eighth: what is too much is memory too.
             rows.resize((len(rows) + len(rows) // 8 + 16, parent.size), refcheck=False)
@@ -78,3 +80,18 @@ def nearer(parent: NDArray[np.float32], weights: NDArray[np.float32], scale: flo
 def blocks(size: int, length: int = COLUMNS) -> Iterator[slice]:
     """Slices of ``length`` that cover ``size``."""
     return (slice(start, min(start + length, size)) for start in range(0, size, length))
+
+
+def each(function: Callable[[Piece], Found], pieces: Iterable[Piece]) -> list[Found]:
+    """What comes of each piece, in their order, on all cores.
+
+    Numpy lets go of the interpreter while it computes. Its matrix products bring threads of their own, which wait for
+    each other busily and are in the way of these: they are kept to one.
+    """
+    with _products().limit(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as threads:
+        return list(threads.map(function, pieces))
+
+
+@functools.cache
+def _products() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -35,6 +35,16 @@ def test_the_mean_is_the_rational_one_rounded(parts):
         assert abs(number - value) <= np.spacing(np.float32(abs(value))) * 0.5000001
 
 
+@settings(max_examples=100, deadline=None)
+@given(some=st.lists(vectors, max_size=12), start=terms)
+def test_many_at_once_are_as_one_by_one(some, start):
+    together = exact.add_all(total(start), np.array(some, np.float32).reshape(-1, SIZE))
+    one_by_one = reduce(lambda sums, vector: exact.add(sums, 1.0, vector), some, total(start))
+    assert exact.mean(together).tobytes() == exact.mean(one_by_one).tobytes()
+
+
 def test_what_cancels_leaves_what_is_small():
     parts = [(1.0, np.full(SIZE, value, np.float32)) for value in (1e30, 1.0, -1e30)]
     np.testing.assert_array_equal(exact.mean(total(parts)), np.full(SIZE, 1 / 3, np.float32))
+    together = exact.add_all(exact.empty(SIZE), np.array([vector for _, vector in parts]))
+    np.testing.assert_array_equal(exact.mean(together), np.full(SIZE, 1 / 3, np.float32))

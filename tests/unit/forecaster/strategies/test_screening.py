@@ -1,10 +1,13 @@
-"""Bounds on Krum's scores, and floors, against the scores; and what is chosen by them, against what is without."""
+"""Bounds on Krum's scores, outlined and narrowed, against the scores; and what is chosen by them and without."""
 
 import numpy as np
 import pytest
 
-from forecaster.strategies.floors import floors
-from forecaster.strategies.screening import bounds
+from forecaster.strategies import screening
+from forecaster.strategies.bounds import Bounds, sorted_out
+from forecaster.strategies.moves import seen
+from forecaster.strategies.outline import outline
+from forecaster.strategies.screening import narrowed
 from forecaster.strategies.selection import chosen, scores
 
 SIZE = 40
@@ -58,19 +61,18 @@ def nobody_moved(members):
 FLEETS = [moved, scaled, of_all_sizes, together, alike, enormous, tiny, nobody_moved]
 
 
-def asked(rows, byzantine):
-    moves = rows - PARENT.astype(np.float64)
-    return rows, np.square(moves).sum(axis=1), min(max(1, len(rows) - byzantine - 2), len(rows) - 1)
-
-
-def bounded(rows, byzantine):
-    return bounds(*asked(rows, byzantine))
+def asked(rows, byzantine, parent=PARENT):
+    """The moves, and of how many others a score is."""
+    closest = min(max(1, len(rows) - byzantine - 2), len(rows) - 1)
+    return seen(rows, np.square(rows - parent.astype(np.float64)).sum(axis=1), closest), closest
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("forecaster.strategies.screening.SIDE", 48)
-    monkeypatch.setattr("forecaster.strategies.floors.SIDE", 48)
+    for module in ("spectrum", "moves", "outline"):
+        monkeypatch.setattr(f"forecaster.strategies.{module}.SIDE", 48)
+    for name, value in (("GROUP", 20), ("COLUMNS", 64), ("FEWEST", 1)):
+        monkeypatch.setattr(f"forecaster.strategies.screening.{name}", value)
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
@@ -78,31 +80,56 @@ def small_blocks(monkeypatch):
 def test_every_score_lies_between_its_bounds(fleet, members, byzantine):
     rows = fleet(members)
     exact = scores(PARENT, rows, byzantine).astype(np.float64)
-    found = bounded(rows, byzantine)
-    most = np.finfo(np.float32).max  # where scores end
-    assert (np.minimum(found.low, most) * (1 - 1e-6) <= exact + 1e-37).all()  # and below that score is 0
-    assert (exact <= found.high * (1 + 1e-6)).all()
-    assert (np.minimum(floors(*asked(rows, byzantine)), most) * (1 - 1e-6) <= exact + 1e-37).all()
+    moves, closest = asked(rows, byzantine)
+    outlined = outline(moves, closest)
+    # Of whom nothing is known, everybody is measured.
+    wide = Bounds(np.zeros(members), np.full(members, 1e300))
+    for found in (outlined, narrowed(moves, wide, closest, max(1, members // 2))):
+        most = np.finfo(np.float32).max  # where scores end
+        assert (np.minimum(found.low, most) * (1 - 1e-6) <= exact + 1e-37).all()  # and below that score is 0
+        assert (exact <= found.high * (1 + 1e-6)).all()
 
 
 @pytest.mark.parametrize("fleet", [moved, scaled, together])
-def test_bounds_leave_few_members_open(fleet):
-    found = bounded(fleet(1000), 200)
-    assert (found.low <= found.high.min()).sum() < 30
+@pytest.mark.parametrize("kept", [1, 700])
+def test_bounds_leave_few_members_undecided(fleet, kept):
+    moves, closest = asked(fleet(1000), 200)
+    found = narrowed(moves, outline(moves, closest), closest, kept)
+    assert sorted_out(found, kept)[1].sum() < 30
 
 
-def test_floors_leave_few_members_open_that_have_many_numbers():
+def long():
+    """A fifth lies; all have many numbers."""
     rows = np.random.default_rng(7).standard_normal((1000, 500)).astype(np.float32)
     rows[::5] *= np.float32(-1000)
-    lengths = np.square(rows, dtype=np.float64).sum(axis=1)
-    low = floors(rows, lengths, 798)
-    assert (low <= scores(np.zeros(500, np.float32), rows, 200).min()).sum() < 100
+    return rows, np.zeros(500, np.float32)
+
+
+def test_an_outline_leaves_few_members_undecided_that_have_many_numbers():
+    rows, parent = long()
+    assert sorted_out(outline(*asked(rows, 200, parent)), 1)[1].sum() < 100
+
+
+def test_those_are_measured_whom_the_outline_leaves_undecided(monkeypatch):
+    rows, parent = long()
+    moves, closest = asked(rows, 300, parent)
+    outlined, measured = outline(moves, closest), []
+    largest = screening._largest
+
+    def noted(fleet, group, left_out):
+        measured.extend(moves.near[group])
+        return largest(fleet, group, left_out)
+
+    monkeypatch.setattr("forecaster.strategies.screening._largest", noted)
+    narrowed(moves, outlined, closest, 700)
+    assert len(measured) == len(set(measured)) < 600
+    assert sorted_out(outlined, 700)[1][measured].all()
 
 
 @pytest.mark.parametrize("fleet", FLEETS)
 @pytest.mark.parametrize(("byzantine", "kept"), [(0, 1), (60, 1), (60, 240), (60, 300), (3, 500), (298, 7)])
 @pytest.mark.parametrize(
-    ("few", "open_"), [(0, 0), (20, 0), (20, 300)], ids=["bounds", "floors, then bounds", "floors"]
+    ("few", "open_"), [(0, 0), (20, 0), (20, 300)], ids=["narrowed", "outlined, then narrowed", "outlined"]
 )
 def test_those_are_chosen_that_are_without_bounds(fleet, byzantine, kept, few, open_, monkeypatch):
     rows = fleet(300)
