@@ -32,6 +32,28 @@ def sorted_out(bounds: Bounds, kept: int) -> tuple[Flags, Flags]:
     return surely, maybe
 
 
+def in_turn(first: Bounds, bounds: Bounds, coarse: Flags, kept: int) -> NDArray[np.intp]:
+    """Who may be among the ``kept`` best or not, those first whose closer bounds decide most about the others.
+
+    Args:
+        first: bounds on all.
+        bounds: the same, by now closer for some.
+        coarse: bool [members], whose bounds have not been made closer; of the others nobody comes.
+        kept: how many of the best are looked for.
+    """
+    _, maybe = sorted_out(bounds, kept)
+    between = first.high - first.low
+    known = ~coarse & np.isfinite(between) & (between > 0)
+    # Where between their bounds others' scores turned out to lie.
+    part = np.mean(((bounds.low + bounds.high)[known] / 2 - first.low[known]) / between[known]) if known.any() else 0.5
+    likely = np.where(coarse, first.low + part * between, bounds.low)
+    cut = np.partition(likely, kept - 1)[kept - 1]
+    certain = (first.low <= cut) & (cut <= first.high)
+    with np.errstate(invalid="ignore"):  # where both are infinite
+        order = np.lexsort((np.abs(likely - cut), ~certain))
+    return order[(maybe & coarse)[order]]
+
+
 def as_score(sums: Scalars) -> NDArray[np.float32]:
     """Rounded to float32, whose largest number stands for what is larger: what differs by rounding alone is equal."""
     most = np.finfo(np.float32).max

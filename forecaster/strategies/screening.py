@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.strategies import spectrum
-from forecaster.strategies.bounds import Bounds, Scalars, sorted_out
+from forecaster.strategies.bounds import Bounds, Scalars, in_turn
 from forecaster.strategies.moves import Moves
 from forecaster.strategies.spectrum import UNIT
 from forecaster.strategies.window import blocks, each
@@ -61,31 +61,16 @@ def narrowed(moves: Moves, bounds: Bounds, closest: int, kept: int) -> Bounds:
     if not left_out or not moves.known():
         return found
     to_all, loose = moves.to_all()
-    coarse = np.ones(len(moves.near), bool)
-    while len(group := _next(moves, bounds, found, coarse, kept)):
+    coarse = np.zeros(len(moves.rows), bool)
+    coarse[moves.near] = True
+    while len(undecided := in_turn(bounds, found, coarse, kept)) >= FEWEST:
         fleet = fleet or _rounded(moves, left_out)
+        group = np.searchsorted(moves.near, undecided[:GROUP])
         score = to_all[group] - left_out * moves.lengths[group] - _largest(fleet, group, left_out)
         by = fleet.wrong[group] + loose[group]
         found = moves.narrowed(found, group, score - by, score + by)
-        coarse[group] = False
+        coarse[undecided[:GROUP]] = False
     return found
-
-
-def _next(moves: Moves, outlined: Bounds, found: Bounds, coarse: NDArray[np.bool_], kept: int) -> NDArray[np.intp]:
-    """Those of the undecided, as places among those near, whose closer bounds are needed first."""
-    undecided = coarse & sorted_out(found, kept)[1][moves.near]
-    low, high = outlined.low[moves.near], outlined.high[moves.near]
-    closer = (found.low + found.high)[moves.near] / 2
-    # Where between their bounds others' scores turned out to lie.
-    between = (high - low)[~coarse].sum()
-    part = (closer - low)[~coarse].sum() / between if between else 0.5
-    likely = np.where(coarse, low + part * (high - low), closer)
-    last = min(kept, len(likely)) - 1
-    cut = np.partition(likely, last)[last]
-    certain = (low <= cut) & (cut <= high)
-    order = np.lexsort((np.abs(likely - cut), ~certain, ~undecided))
-    count = undecided.sum()
-    return order[: min(GROUP, count) if count >= FEWEST else 0]
 
 
 def _rounded(moves: Moves, left_out: int) -> Rounded:
@@ -140,8 +125,8 @@ def _largest(fleet: Rounded, group: NDArray[np.intp], left_out: int) -> Scalars:
     distances = np.concatenate(found, axis=1)[: len(group)]
 
     def largest(some: slice) -> Scalars:
-        last = np.partition(distances[some], -left_out, axis=1)[:, -left_out:]
-        sums: Scalars = last.sum(axis=1, dtype=np.float64)
+        distances[some].partition(-left_out, axis=1)
+        sums: Scalars = distances[some, -left_out:].sum(axis=1, dtype=np.float64)
         return sums
 
     return np.concatenate(each(largest, blocks(len(group), GROUP // 2)))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.strategies import exact
-from forecaster.strategies.bounds import Scalars, as_score, sorted_out
+from forecaster.strategies.bounds import Bounds, Scalars, as_score, in_turn, sorted_out
 from forecaster.strategies.contract import REJECTED, Aggregate, Member, Share, State, Strategy
 from forecaster.strategies.moves import seen
 from forecaster.strategies.outline import outline
@@ -22,10 +22,10 @@ AT_ONCE = 32
 """Members to add up."""
 MANY = 2000
 """Members from whose number on bounds on their scores come first."""
-FEW = 32
-"""Of the best, whom floors on all scores find sooner than bounds do."""
-OPEN = 1000
-"""Exact scores, beyond which bounds are sooner."""
+FEW = 64
+"""Exact scores to begin with, which then decide about many of the others."""
+OPEN = 500
+"""Undecided members, beyond which closer bounds are sooner than exact scores."""
 
 
 class Chosen(NamedTuple):
@@ -100,29 +100,23 @@ def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: in
     closest, lengths = _closest(len(rows), byzantine), _lengths(parent, rows)
     moves = seen(rows, lengths, closest)
     bounds = outline(moves, closest)
-    score = functools.partial(_scores, parent, rows, lengths, closest)
-    if kept <= FEW and (lowest := _lowest(bounds.low, score, kept)):
-        return lowest
-    surely, maybe = sorted_out(narrowed(moves, bounds, closest, kept), kept)
+    if sorted_out(bounds, kept)[1].sum() > OPEN:
+        bounds = narrowed(moves, bounds, closest, kept)
+    return _exactly(bounds, kept, functools.partial(_scores, parent, rows, lengths, closest))
+
+
+def _exactly(bounds: Bounds, kept: int, score: Callable[[NDArray[np.intp]], NDArray[np.float32]]) -> Chosen:
+    """The ``kept`` best, by the scores of those alone whom the bounds leave undecided."""
+    found, scored = bounds, np.full(len(bounds.low), np.nan, np.float32)
+    for most in (FEW, len(scored)):
+        some = in_turn(bounds, found, np.isnan(scored), kept)[:most]
+        scored[some] = score(some)
+        found = found.narrowed(some, scored[some].astype(np.float64), scored[some].astype(np.float64))
+    surely, maybe = sorted_out(found, kept)
     undecided = np.flatnonzero(maybe)
-    exactly = score(undecided)
-    order = np.argsort(exactly, kind="stable")[: kept - surely.sum()]
-    surely[undecided[order]] = True
-    return Chosen(np.flatnonzero(surely), exactly[order[-1]])
-
-
-def _lowest(low: Scalars, score: Callable[[NDArray[np.intp]], NDArray[np.float32]], kept: int) -> Chosen | None:
-    """The ``kept`` best, or nobody where the bounds from below leave more than ``OPEN`` to score."""
-    least = as_score(low * (1 - 2e-7))
-    order = np.argsort(least, kind="stable")
-    first, rest = order[: kept + FEW], order[kept + FEW :]
-    exactly = score(first)
-    rest = rest[least[rest] <= np.partition(exactly, kept - 1)[kept - 1]]
-    if len(rest) > OPEN:
-        return None
-    scored, exactly = np.concatenate([first, rest]), np.concatenate([exactly, score(rest)])
-    best = np.lexsort((scored, exactly))[:kept]
-    return Chosen(np.sort(scored[best]), exactly[best[-1]])
+    best = undecided[np.argsort(scored[undecided], kind="stable")[: kept - surely.sum()]]
+    surely[best] = True
+    return Chosen(np.flatnonzero(surely), scored[best[-1]])
 
 
 def scores(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int) -> NDArray[np.float32]:
