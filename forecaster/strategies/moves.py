@@ -86,7 +86,7 @@ def seen(rows: NDArray[np.float32], lengths: Scalars, closest: int) -> Moves:
     adrift = len(near) * UNIT * float(np.linalg.norm(centre.astype(np.float64))) * float(scale)
     found = Moves(rows, near, low_of_far, centre, scale, np.empty(0), adrift, 0.0, b"")
     with np.errstate(over="ignore", invalid="ignore"):
-        own = np.concatenate(found.each(lambda some: _squared(found.of(some))))
+        own = np.concatenate(found.each(lambda some: squared(found.of(some))))
         seed = hashlib.sha256(centre.tobytes() + own.tobytes()).digest()
         largest = spectrum.largest(found.of, (len(near), rows.shape[1]), own.sum(), ROUNDS, seed)
     return found._replace(lengths=own, largest=largest, seed=seed)
@@ -113,6 +113,7 @@ def _mean(rows: NDArray[np.float32], near: NDArray[np.intp]) -> NDArray[np.float
     return mean.astype(np.float32)
 
 
-def _squared(part: NDArray[np.float32]) -> Scalars:
+def squared(part: NDArray[np.float32]) -> Scalars:
+    """The length of each row, squared, float64 [rows]."""
     lengths: Scalars = np.einsum("ij,ij->i", part, part, dtype=np.float64)
     return lengths

@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 
 from forecaster.strategies import spectrum
 from forecaster.strategies.bounds import Bounds, Scalars, in_turn
-from forecaster.strategies.moves import Moves
+from forecaster.strategies.moves import Moves, squared
 from forecaster.strategies.spectrum import UNIT
 from forecaster.strategies.window import blocks, each
 
-GROUP, COLUMNS = 250, 1000
+GROUP, COLUMNS = 500, 1000
 """Members whose distances are taken at a time, and of how many others."""
-FEWEST = 50
+FEWEST = 100
 """Undecided members left over, of whom exact scores are as soon taken."""
 ALIGNED = 32
 """Numbers of a vector that the processor takes at a time."""
 MEMORY = 64
 """Bytes."""
-ROUNDS = 2
+ROUNDS = 1
 """Of bounding the largest singular value of what rounding took."""
 
 
@@ -77,20 +77,22 @@ def _rounded(moves: Moves, left_out: int) -> Rounded:
     count, size = len(moves.near), moves.rows.shape[1]
     full = -(-count // COLUMNS) * COLUMNS
     vectors = _zeros(full, -(-size // ALIGNED) * ALIGNED)
-    lost = _zeros(count, size)
+
+    def lost(some: slice) -> NDArray[np.float32]:
+        taken: NDArray[np.float32] = moves.of(some) - vectors[some, :size].astype(np.float32)
+        return taken
 
     def rounded(some: slice) -> Scalars:
-        part = moves.of(some)
-        vectors[some, :size] = part
-        part -= vectors[some, :size].astype(np.float32)
-        lost[some] = part
-        squares: Scalars = np.einsum("ij,ij->i", part, part).astype(np.float64)
-        return squares
+        vectors[some, :size] = moves.of(some)
+        return squared(lost(some))
 
-    squares = np.concatenate(moves.each(rounded))
+    own = 2 * UNIT * np.sqrt(moves.lengths)  # for the moves themselves are rounded too
+    errors = np.sqrt(np.concatenate(moves.each(rounded))) + own
+    most = spectrum.largest(lost, (count, size), float(np.square(errors).sum()), ROUNDS, moves.seed)
+    most += float(np.linalg.norm(own))
     lengths = np.pad(moves.lengths.astype(np.float32), (0, full - count), constant_values=-np.inf)
     columns = [(jax.device_put(vectors[some]), jax.device_put(lengths[some])) for some in blocks(full, COLUMNS)]
-    return Rounded(vectors, columns, _wrong(moves, squares, lost, left_out))
+    return Rounded(vectors, columns, _wrong(moves, errors, most, left_out))
 
 
 def _zeros(count: int, size: int) -> NDArray[Any]:
@@ -100,20 +102,17 @@ def _zeros(count: int, size: int) -> NDArray[Any]:
     return kept[first : first + 2 * count * size].view(jnp.bfloat16).reshape(count, size)
 
 
-def _wrong(moves: Moves, squares: Scalars, lost: NDArray[Any], left_out: int) -> Scalars:
-    """By how much any ``left_out`` of each one's distances are off, of moves that rounding took ``squares`` from."""
-    size, own = moves.rows.shape[1], np.sqrt(moves.lengths)
-    # A sum of squares in float32 may be too small, and the moves themselves are rounded, and so is what is lost.
-    errors = (1 + size * 1.01 * UNIT) * np.sqrt(squares) + 2 * UNIT * own
-    sizes = own + errors
-    together = 2.0**-8 * float(np.linalg.norm(errors)) + spectrum.largest(
-        lambda some: lost[some].astype(np.float32),
-        lost.shape,
-        float(np.square(errors).sum()),
-        ROUNDS,
-        moves.seed,
-    )
-    products = np.sqrt(left_out) * (errors * moves.largest + sizes * together)
+def _wrong(moves: Moves, errors: Scalars, most: float, left_out: int) -> Scalars:
+    """By how much any ``left_out`` of each one's distances may be off, where rounding moved each by its error.
+
+    Args:
+        moves: before rounding.
+        errors: float64 [near], their lengths.
+        most: their largest singular value.
+        left_out: how many.
+    """
+    size, sizes = moves.rows.shape[1], np.sqrt(moves.lengths) + errors
+    products = np.sqrt(left_out) * (errors * moves.largest + sizes * most)
     sums = left_out * (size * 1.01 * UNIT * sizes * sizes.max() + 16 * UNIT * (moves.lengths + moves.lengths.max()))
     return 2 * (products + sums)
 

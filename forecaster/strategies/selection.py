@@ -89,8 +89,7 @@ def _best(window: Window, best: Chosen) -> Aggregate:
 def chosen(parent: NDArray[np.float32], rows: NDArray[np.float32], byzantine: int, kept: int) -> Chosen:
     """The ``kept`` rows with the best scores, of equal ones the first.
 
-    Of ``MANY`` and more, exact scores are taken of those alone whose floors or bounds leave open whether they are among
-    them: what is chosen is the same.
+    Of ``MANY`` and more, exact scores are taken of those alone whom bounds leave undecided: what is chosen is the same.
     """
     if len(rows) < MANY:
         every = scores(parent, rows, byzantine)
