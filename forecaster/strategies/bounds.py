@@ -42,11 +42,11 @@ def in_turn(first: Bounds, bounds: Bounds, coarse: Flags, kept: int) -> NDArray[
         kept: how many of the best are looked for.
     """
     _, maybe = sorted_out(bounds, kept)
-    between = first.high - first.low
+    between, middle = first.high - first.low, (bounds.low + bounds.high) / 2
     known = ~coarse & np.isfinite(between) & (between > 0)
     # Where between their bounds others' scores turned out to lie.
-    part = np.mean(((bounds.low + bounds.high)[known] / 2 - first.low[known]) / between[known]) if known.any() else 0.5
-    likely = np.where(coarse, first.low + part * between, bounds.low)
+    part = np.mean((middle - first.low)[known] / between[known]) if known.any() else 0.5
+    likely = np.where(coarse, first.low + part * between, middle)
     cut = np.partition(likely, kept - 1)[kept - 1]
     certain = (first.low <= cut) & (cut <= first.high)
     with np.errstate(invalid="ignore"):  # where both are infinite

@@ -113,7 +113,7 @@ def _mean(rows: NDArray[np.float32], near: NDArray[np.intp]) -> NDArray[np.float
     return mean.astype(np.float32)
 
 
-def squared(part: NDArray[np.float32]) -> Scalars:
+def squared(part: NDArray[np.float32] | Scalars) -> Scalars:
     """The length of each row, squared, float64 [rows]."""
     lengths: Scalars = np.einsum("ij,ij->i", part, part, dtype=np.float64)
     return lengths

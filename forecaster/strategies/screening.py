@@ -27,7 +27,7 @@ FEWEST = 100
 ALIGNED = 32
 """Numbers of a vector that the processor takes at a time."""
 MEMORY = 64
-"""Bytes."""
+"""Bytes, from whose multiples on JAX takes memory as it is."""
 ROUNDS = 1
 """Of bounding the largest singular value of what rounding took."""
 
@@ -96,7 +96,7 @@ def _rounded(moves: Moves, left_out: int) -> Rounded:
 
 
 def _zeros(count: int, size: int) -> NDArray[Any]:
-    """Bfloat16 [count, size], from where on JAX takes memory as it is, without a copy."""
+    """Bfloat16 [count, size], where JAX takes them without a copy."""
     kept = np.zeros(2 * count * size + MEMORY, np.uint8)
     first = -kept.ctypes.data % MEMORY
     return kept[first : first + 2 * count * size].view(jnp.bfloat16).reshape(count, size)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.strategies import exact
-from forecaster.strategies.bounds import Bounds, Scalars, as_score, in_turn, sorted_out
+from forecaster.strategies.bounds import Bounds, as_score, in_turn, sorted_out
 from forecaster.strategies.contract import REJECTED, Aggregate, Member, Share, State, Strategy
-from forecaster.strategies.moves import seen
+from forecaster.strategies.moves import seen, squared
 from forecaster.strategies.outline import outline
 from forecaster.strategies.parameters import whole
 from forecaster.strategies.screening import narrowed
@@ -173,13 +173,8 @@ def _distances(
 
 def _lengths(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Of all moves, squared; seen from the parent, the members are small beside what they differ by."""
-    return np.concatenate(each(lambda some: _squared(_moves(parent, rows[some])), blocks(len(rows), COLUMNS)))
+    return np.concatenate(each(lambda some: squared(_moves(parent, rows[some])), blocks(len(rows), COLUMNS)))
 
 
 def _moves(parent: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float64]:
     return rows - parent.astype(np.float64)
-
-
-def _squared(moves: Scalars) -> Scalars:
-    lengths: Scalars = np.einsum("ij,ij->i", moves, moves)
-    return lengths
